@@ -102,6 +102,10 @@ bench-join: build ## Measure the processor over 1 M and 10 M live clicks (BENCHF
 bench-sink: engine build ## Print the loader's rate beside the engine's own insert, and how fresh its rows are
 	$(GO) run ./scripts/bench --binary $(BINARY) --only sink $(BENCHFLAGS)
 
+.PHONY: bench-outbound
+bench-outbound: ## Measure the deliverer: rate, delay with dead and slow destinations, memory and restart with 5 M waiting (BENCHFLAGS='-bench-waiting 500000')
+	$(GO) test ./sink/outbound -count=1 -v -timeout 30m -run 'TestBench' -args -bench-for 10s $(BENCHFLAGS)
+
 .PHONY: bench-report
 bench-report: engine build ## Ask questions of 100 M clicks, which are built once, and time the answers (BENCHFLAGS='--clicks 1e7' for a quick look)
 	$(GO) run ./scripts/bench --binary $(BINARY) --only report $(BENCHFLAGS)

@@ -24,7 +24,12 @@ import (
 
 // Build checks a Config and compiles it. The error joins every problem it has, each a *schemas.FieldError with its path
 // inside the section, such as campaigns[2].offers[0].
-func Build(cfg Config) (*Catalog, error) {
+func Build(cfg Config) (*Catalog, error) { return build(cfg, true) }
+
+// BuildWithoutKeys is Build for roles that neither sign click IDs nor check them: the catalog's Keyring is nil, whatever is declared.
+func BuildWithoutKeys(cfg Config) (*Catalog, error) { return build(cfg, false) }
+
+func build(cfg Config, keys bool) (*Catalog, error) {
 	b := builder{
 		cat: &Catalog{
 			campaigns: map[string]*Campaign{}, campaignByID: map[uint32]*Campaign{},
@@ -34,13 +39,16 @@ func Build(cfg Config) (*Catalog, error) {
 		offers: map[string]*Offer{},
 	}
 	b.source(&cfg)
-	b.keys(cfg.ClickIDKeys)
+	if keys {
+		b.keys(cfg.ClickIDKeys)
+	}
 	b.rates(cfg.BaseCurrency, cfg.ExchangeRates)
 	b.sources(cfg.Sources)
 	b.offersOf(cfg.Offers)
 	b.campaigns(cfg.Campaigns, b.landings(cfg.Landings))
 	b.networks(cfg.Networks)
 	b.route()
+	b.destinations(cfg.Destinations)
 	if len(b.problems) > 0 {
 		return nil, errors.Join(b.problems...)
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"time"
 
+	"tributary/catalog/destination"
 	"tributary/catalog/dialect"
 	"tributary/catalog/moment"
 	"tributary/catalog/money"
@@ -23,6 +24,8 @@ type Catalog struct {
 	networks   map[string]*Network
 	currencies map[string]*Currency
 	offers     map[string]*Offer
+	// destinations are sorted by name.
+	destinations []*destination.Destination
 
 	passKeyID uint8
 	passKeys  [256]*passKey
@@ -168,6 +171,13 @@ func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
 	return c.rates[i-1].rate, true
 }
 
+// EachRate calls visit for each dated rate into the base currency, oldest first; the base currency has one, from the beginning of time.
+func (c *Currency) EachRate(visit func(fromMS int64, rate money.Rate)) {
+	for _, r := range c.rates {
+		visit(r.fromMS, r.rate)
+	}
+}
+
 // Campaign returns the campaign of that name or alias, nil when there is none.
 func (c *Catalog) Campaign(name []byte) *Campaign { return c.campaigns[string(name)] }
 
@@ -194,6 +204,9 @@ func (c *Catalog) NetworkNames() string { return c.networkNames }
 
 // Currency returns the currency with that code (upper case), nil when it has no rate.
 func (c *Catalog) Currency(code []byte) *Currency { return c.currencies[string(code)] }
+
+// Destinations are whom conversions are told to, sorted by name. The slice is shared: do not change it.
+func (c *Catalog) Destinations() []*destination.Destination { return c.destinations }
 
 // Base is the base currency.
 func (c *Catalog) Base() *Currency { return c.base }

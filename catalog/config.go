@@ -1,18 +1,22 @@
 package catalog
 
-import "tributary/catalog/trust"
+import (
+	"tributary/catalog/destination"
+	"tributary/catalog/trust"
+)
 
 // Config is the section `catalog` of the configuration file.
 type Config struct {
-	Source        string           `yaml:"source" doc:"where the catalog is declared. file: here, each machine for itself; a changed file and SIGHUP are taken. control: in Kafka's topic control, published by tributary catalog apply; every edge has a change within a second (docs/control.md), and of this section only click_id_keys and base_currency count"`
-	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge. Kept with the data: another one is refused (docs/meaning.md)"`
-	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
-	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
-	Sources       []SourceConfig   `yaml:"sources" doc:"traffic sources that clicks are bought from"`
-	Landings      []LandingConfig  `yaml:"landings" doc:"landing pages that clicks are sent to before the offer"`
-	Offers        []OfferConfig    `yaml:"offers" doc:"offers that clicks are sent to"`
-	Networks      []NetworkConfig  `yaml:"networks" doc:"affiliate networks or advertisers that send postbacks"`
-	ExchangeRates []RateConfig     `yaml:"exchange_rates" doc:"dated exchange rates into the base currency"`
+	Source        string               `yaml:"source" doc:"where the catalog is declared. file: here, each machine for itself; a changed file and SIGHUP are taken. control: in Kafka's topic control, published by tributary catalog apply; every edge has a change within a second (docs/control.md), and of this section only click_id_keys and base_currency count"`
+	BaseCurrency  string               `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge. Kept with the data: another one is refused (docs/meaning.md)"`
+	ClickIDKeys   KeysConfig           `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
+	Campaigns     []CampaignConfig     `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
+	Sources       []SourceConfig       `yaml:"sources" doc:"traffic sources that clicks are bought from"`
+	Landings      []LandingConfig      `yaml:"landings" doc:"landing pages that clicks are sent to before the offer"`
+	Offers        []OfferConfig        `yaml:"offers" doc:"offers that clicks are sent to"`
+	Networks      []NetworkConfig      `yaml:"networks" doc:"affiliate networks or advertisers that send postbacks"`
+	ExchangeRates []RateConfig         `yaml:"exchange_rates" doc:"dated exchange rates into the base currency"`
+	Destinations  []destination.Config `yaml:"destinations" doc:"whom conversions are told to: traffic sources, ad platforms, affiliates, advertisers (docs/outbound.md)"`
 }
 
 // KeysConfig is the secrets of click IDs by key ID. Keep a retired key for as long as postbacks of its clicks may come.
@@ -130,7 +134,7 @@ func (b *builder) source(cfg *Config) {
 	case SourceControl:
 		for name, n := range map[string]int{
 			"campaigns": len(cfg.Campaigns), "sources": len(cfg.Sources), "landings": len(cfg.Landings), "offers": len(cfg.Offers),
-			"networks": len(cfg.Networks), "exchange_rates": len(cfg.ExchangeRates),
+			"networks": len(cfg.Networks), "exchange_rates": len(cfg.ExchangeRates), "destinations": len(cfg.Destinations),
 		} {
 			if n > 0 {
 				b.problem(name, "is declared here, but source says %s: it would not be read. Right would be a file of its own for "+

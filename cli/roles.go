@@ -30,6 +30,9 @@ func newProcess(env *environment) *cobra.Command {
 	return newRole(env, config.SectionProcessor, func(s *wiring.System) {
 		process.CollectAsGoDoes() // nothing else is in this process
 		s.AddOps()
+		if s.CatalogFromControl() {
+			s.AddControl() // destinations are in it
+		}
 		s.AddProcessor()
 	}, []string{config.SectionProcessor}, &cobra.Command{
 		Use:   "process",

@@ -292,7 +292,8 @@ func TestAPartitionOfNobodyIsTaken(t *testing.T) {
 	w := newWorld(t, 3)
 	cfg := w.config()
 	before, err := kgo.NewClient(append(w.opts(), kgo.ConsumerGroup(cfg.Group), kgo.InstanceID(cfg.InstanceID), kgo.Balancers(&forgetful{}),
-		kgo.ConsumeTopics(schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims), kgo.SessionTimeout(20*time.Second), kgo.DisableAutoCommit())...)
+		kgo.ConsumeTopics(schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicConversions),
+		kgo.SessionTimeout(20*time.Second), kgo.DisableAutoCommit())...)
 	if err != nil {
 		t.Fatal(err)
 	}

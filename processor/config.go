@@ -14,6 +14,7 @@ import (
 	"tributary/attributor"
 	"tributary/processor/checkpoint"
 	"tributary/processor/stage"
+	"tributary/processor/stages/outbound"
 	"tributary/schemas"
 	"tributary/schemas/broker"
 )
@@ -151,6 +152,8 @@ type Deps struct {
 	// Meaning is asked once at the start with what the state keeps of what it means, nil for nothing: it answers what
 	// shall be kept, or an error that ends the processor before it has read a record. Nil keeps nothing.
 	Meaning func(kept []byte) ([]byte, error)
+	// Outbound decides what is told to the destinations that it has; nil for none.
+	Outbound *outbound.Stage
 	// Stages run beside the built-in ones, on the same records.
 	Stages []stage.Stage
 	// FS is the file system of the state, CheckpointFS that of checkpoints shipped to a directory; nil for the machine's.

@@ -291,26 +291,33 @@ func (w *world) await(what string, ok func(output) bool) output {
 	}
 }
 
-// claimsDone waits until every claim is judged.
+// claimsDone waits until every claim is judged, and what came of it is read.
 func (w *world) claimsDone(group string) {
+	w.t.Helper()
+	w.readToEnd(group, schemas.TopicClaims)
+	w.readToEnd(group, schemas.TopicConversions)
+}
+
+// readToEnd waits until the group has read the records that a topic of the processor's own has now. Behind them are markers.
+func (w *world) readToEnd(group, topic string) {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		last := map[int32]int64{}
-		for _, r := range w.read(schemas.TopicClaims).other {
+		for _, r := range w.read(topic).all {
 			last[r.Partition] = r.Offset
 		}
 		commits, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), group)
 		behind := err != nil
 		for id, offset := range last {
-			c, ok := commits.Lookup(schemas.TopicClaims, id)
+			c, ok := commits.Lookup(topic, id)
 			behind = behind || !ok || c.At <= offset
 		}
 		if !behind {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("the group did not judge every claim: %v", commits)
+			w.t.Fatalf("the group did not read all of %s: %v", topic, commits)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -334,6 +341,7 @@ func (w *world) caughtUp(group string) {
 			behind = behind || o.Offset > 0 && (!ok || c.At < o.Offset)
 		})
 		if !behind {
+			w.readToEnd(group, schemas.TopicConversions)
 			return
 		}
 		if time.Now().After(deadline) {

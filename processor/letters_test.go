@@ -63,6 +63,9 @@ func TestARecordOfAnySizeGetsALetter(t *testing.T) {
 	p, _ := partitionOver(t, w, 0)
 	sizes := []int{0, 1, 512, 513, 4 << 10, 4<<10 + 1, 64 << 10, maxLetterRaw, maxLetterRaw + 1, 900 << 10, 901 << 10, 1000 << 10}
 	for _, topic := range p.inputs {
+		if topic.topic == schemas.TopicConversions {
+			continue // nobody reads it without a destination; the loader has a letter for it
+		}
 		for _, key := range sizes {
 			for _, value := range sizes {
 				k, v := bytes.Repeat([]byte{0xff}, key), bytes.Repeat([]byte{0xfe}, value)

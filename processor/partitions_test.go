@@ -32,7 +32,7 @@ func refusesPartitions(t *testing.T, err, want error) {
 // state from before, for its keys lead elsewhere now. A state of nothing is no hindrance.
 func TestAddedPartitionsStopTheProcessor(t *testing.T) {
 	t.Parallel()
-	together := []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles}
+	together := []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles, schemas.TopicConversions}
 	for _, added := range together {
 		t.Run(added, func(t *testing.T) {
 			w := newWorld(t, testPartitions)
@@ -77,7 +77,7 @@ func TestAddedPartitionsAreNotProcessed(t *testing.T) {
 	r := w.start(cfg, w.deps(vfs.NewMem()))
 	w.sendClick(w.newClick())
 	w.caughtUp(cfg.Group)
-	w.grow(testPartitions+1, schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles)
+	w.grow(testPartitions+1, schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles, schemas.TopicConversions)
 	c := w.newClick()
 	value, err := c.MarshalVT()
 	if err != nil {

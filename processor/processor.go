@@ -24,6 +24,7 @@ import (
 	"tributary/processor/stage"
 	"tributary/processor/stages/claims"
 	"tributary/processor/stages/join"
+	"tributary/processor/stages/outbound"
 	"tributary/processor/state"
 	"tributary/schemas"
 )
@@ -111,6 +112,10 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		}),
 		claims.New(cfg.ClaimWindow.Milliseconds()),
 	}
+	if deps.Outbound == nil {
+		deps.Outbound = outbound.New(deps.Registerer)
+	}
+	builtIn = append(builtIn, deps.Outbound)
 	p.stages = append(builtIn, deps.Stages...)
 	p.failures = newFailures(p.log, p.now, builtIn)
 	names := map[string]bool{}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -51,7 +52,9 @@ func fill(m protoreflect.Message, depth int) {
 				continue
 			}
 			child := m.NewField(f)
-			if f.IsList() {
+			if f.IsMap() { // of texts; one entry, for more have no order
+				child.Map().Set(protoreflect.ValueOfString("k"+strconv.Itoa(int(f.Number()))).MapKey(), protoreflect.ValueOfString("v"))
+			} else if f.IsList() {
 				elem := child.List().NewElement()
 				fill(elem.Message(), depth-1)
 				child.List().Append(elem)

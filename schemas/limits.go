@@ -28,6 +28,11 @@ const (
 	// MaxReasons is how many findings one event carries.
 	MaxReasons = 16
 
+	// MaxDestinations is how many destinations are declared. What is decided by of all of them is in the settings of a cycle.
+	MaxDestinations = 500
+	// MaxDecidingBytes is how much of those settings they may have; stage.MaxSettingsBytes is for all stages.
+	MaxDecidingBytes = 192 << 10
+
 	// MaxConversionsPerClick bounds what is remembered of one click (redeposits included).
 	MaxConversionsPerClick = 1000
 

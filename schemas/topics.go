@@ -32,6 +32,10 @@ const (
 	TopicParked = "parked"
 	// TopicControlChanges has ControlChange events: each change of the topic control, exactly once.
 	TopicControlChanges = "control.changes"
+	// TopicOutboundRequests has what is to be told to destinations: OutboundRequest events, exactly once.
+	TopicOutboundRequests = "outbound.requests"
+	// TopicOutboundAttempts has OutboundAttempt events: what became of each try to tell a destination of a conversion, each at least once.
+	TopicOutboundAttempts = "outbound.attempts"
 	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
 	// doubled, else at least once. When the record was written is when it was replayed.
 	TopicReplays = "dead-letters.replays"
@@ -68,7 +72,7 @@ const dayMS = 24 * 60 * 60 * 1000
 // first what comes from outside.
 //
 // What the processor reads is kept for as long as its state remembers it by default (clicks for the lookback window, statuses
-// for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
+// and what was told of them for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
 // the topics alone. Shorter times need checkpoints (processor.checkpoint).
 var Topics = inFlow([]Topic{
 	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false, false},
@@ -77,6 +81,8 @@ var Topics = inFlow([]Topic{
 }, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
+	// Longer than any destination's window (catalog/destination.MaxWindow): what is still due is in it.
+	{TopicOutboundRequests, "tributary.v1.OutboundRequest", "name of the destination", 100 * dayMS, false, true, false},
 	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 30 * dayMS, false, true, true},
 	{TopicLeases, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
 	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", dayMS, false, false, false},

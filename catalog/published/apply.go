@@ -12,6 +12,7 @@ import (
 
 	"tributary/catalog"
 	"tributary/catalog/control"
+	"tributary/catalog/destination"
 	"tributary/catalog/trust"
 )
 
@@ -82,7 +83,7 @@ func Apply(ctx context.Context, w *control.Writer, from Source, p Plan) (revisio
 			return nil, changedMeanwhile(*p.If, at)
 		}
 		want := declared
-		want.Networks = slices.Clone(declared.Networks)
+		want.Networks, want.Destinations = slices.Clone(declared.Networks), slices.Clone(declared.Destinations)
 		if err := keepSecrets(&want, now); err != nil {
 			return nil, err
 		}
@@ -129,10 +130,10 @@ func changedMeanwhile(want int64, at control.Entry) error {
 // redacted is how a secret is printed (trust.Secret): where it is applied, the secret in force stays.
 const redacted = "(redacted)"
 
-// keepSecrets puts the networks' secrets in force where an exported text has them redacted.
+// keepSecrets puts the secrets of networks and destinations in force where an exported text has them redacted.
 func keepSecrets(want *catalog.Config, now *control.State) error {
 	var errs []error
-	networks := lists[slices.IndexFunc(lists, func(l list) bool { return l.kind == "network" })]
+	networks := listOfKind("network")
 	for i := range want.Networks {
 		n := &want.Networks[i]
 		var was catalog.NetworkConfig
@@ -144,23 +145,47 @@ func keepSecrets(want *catalog.Config, now *control.State) error {
 			was = item.Interface().(catalog.NetworkConfig)
 		}
 		keep := func(what string, to *map[string]trust.Secret, from map[string]trust.Secret) {
-			kept := make(map[string]trust.Secret, len(*to))
-			for id, secret := range *to {
-				if string(secret) == redacted {
-					var there bool
-					if secret, there = from[id]; !there {
-						errs = append(errs, fmt.Errorf("networks[%d].trust.%s.%s: it is %s, and no such secret is in force that could stay: "+
-							"write the secret, or export with --secrets", i, what, id, redacted))
-					}
-				}
-				kept[id] = secret
-			}
-			if len(kept) > 0 {
-				*to = kept
-			}
+			errs = append(errs, kept(fmt.Sprintf("networks[%d].trust.%s", i, what), to, from))
 		}
 		keep("hmac_keys", &n.Trust.HMACKeys, was.Trust.HMACKeys)
 		keep("tokens", &n.Trust.Tokens, was.Trust.Tokens)
+	}
+	destinations := listOfKind("destination")
+	for i := range want.Destinations {
+		d := &want.Destinations[i]
+		var was destination.Config
+		if e, there := now.Get(destinations.kind, d.Name); there {
+			item, err := destinations.decode(e.ID, e.Value)
+			if err != nil {
+				return err
+			}
+			was = item.Interface().(destination.Config)
+		}
+		errs = append(errs, kept(fmt.Sprintf("destinations[%d].secrets", i), &d.Secrets, was.Secrets))
+	}
+	return errors.Join(errs...)
+}
+
+func listOfKind(kind string) *list {
+	return &lists[slices.IndexFunc(lists, func(l list) bool { return l.kind == kind })]
+}
+
+// kept replaces the redacted ones of secrets by those in force.
+func kept(field string, to *map[string]trust.Secret, from map[string]trust.Secret) error {
+	var errs []error
+	whole := make(map[string]trust.Secret, len(*to))
+	for id, secret := range *to {
+		if string(secret) == redacted {
+			var there bool
+			if secret, there = from[id]; !there {
+				errs = append(errs, fmt.Errorf("%s.%s: it is %s, and no such secret is in force that could stay: "+
+					"write the secret, or export with --secrets", field, id, redacted))
+			}
+		}
+		whole[id] = secret
+	}
+	if len(whole) > 0 {
+		*to = whole
 	}
 	return errors.Join(errs...)
 }

@@ -103,7 +103,7 @@ func masked(v any) any {
 
 // Diff returns in what the wanted catalog differs from what is in force.
 func Diff(now *control.State, want catalog.Config) ([]Difference, error) {
-	want.Networks = slices.Clone(want.Networks)
+	want.Networks, want.Destinations = slices.Clone(want.Networks), slices.Clone(want.Destinations)
 	if err := keepSecrets(&want, now); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"tributary/catalog"
 	"tributary/catalog/control"
+	"tributary/catalog/destination"
 	"tributary/catalog/trust"
 )
 
@@ -49,6 +50,8 @@ var lists = []list{
 		func(c *catalog.NetworkConfig) string { return c.Name }),
 	listOf("rate", "exchange_rates", func(c *catalog.Config) *[]catalog.RateConfig { return &c.ExchangeRates },
 		func(c *catalog.RateConfig) string { return c.Currency + " " + c.Date }),
+	listOf("destination", "destinations", func(c *catalog.Config) *[]destination.Config { return &c.Destinations },
+		func(c *destination.Config) string { return c.Name }),
 }
 
 // KindChange is of entries that say what was applied, when, by whom and why.

@@ -11,6 +11,7 @@ import (
 	"tributary/processor"
 	"tributary/schemas"
 	sink "tributary/sink/clickhouse"
+	"tributary/sink/outbound"
 )
 
 // Config is the whole file. A role's section is the role's own struct.
@@ -23,6 +24,7 @@ type Config struct {
 	Ingest     ingest.Config    `yaml:"ingest"`
 	Processor  processor.Config `yaml:"processor"`
 	Sink       sink.Config      `yaml:"sink"`
+	Outbound   outbound.Config  `yaml:"outbound"`
 	Catalog    catalog.Config   `yaml:"catalog"`
 	// Stages are the settings of stages of your own, by stage: the section "stages", where there are any. See rootOf.
 	Stages map[string]any `yaml:"-"`
@@ -30,7 +32,7 @@ type Config struct {
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
-	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Catalog: catalog.Defaults()}
+	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Outbound: outbound.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
 	c.Stages = ownStages()
 	c.Ingest.Spool.Dir = filepath.Join(c.DataDir, spoolFolder)
@@ -45,6 +47,7 @@ const (
 	SectionIngest    = "ingest"
 	SectionProcessor = "processor"
 	SectionSink      = "sink"
+	SectionOutbound  = "outbound"
 	SectionCatalog   = "catalog"
 )
 
@@ -54,6 +57,7 @@ func (c *Config) roleSections() []roleSection {
 		{SectionIngest, SectionIngest, c.Ingest.Validate},
 		{SectionProcessor, SectionProcessor, c.Processor.Validate},
 		{SectionSink, SectionSink, c.Sink.Validate},
+		{SectionOutbound, SectionOutbound, c.Outbound.Validate},
 		{SectionCatalog, SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
 	}
 	return append(sections, c.stageSections()...)
@@ -81,6 +85,8 @@ func (c *Config) derive(isSet func(path string) bool) {
 	imply("processor.state_dir", &c.Processor.StateDir, filepath.Join(c.DataDir, "processor"))
 	imply("processor.group", &c.Processor.Group, c.Kafka.TopicPrefix+c.Processor.Group)
 	imply("sink.group", &c.Sink.Group, c.Kafka.TopicPrefix+c.Sink.Group)
+	imply("outbound.state_dir", &c.Outbound.StateDir, filepath.Join(c.DataDir, "outbound"))
+	imply("outbound.group", &c.Outbound.Group, c.Kafka.TopicPrefix+c.Outbound.Group)
 	imply("sink.database", &c.Sink.Database, c.ClickHouse.Database)
 	c.deriveSpans(isSet)
 }
@@ -104,6 +110,7 @@ func (c *Config) deriveSpans(isSet func(path string) bool) {
 func (c *Config) roleDrains() map[string]*time.Duration {
 	return map[string]*time.Duration{
 		"ingest.drain_timeout": &c.Ingest.DrainTimeout, "sink.drain_timeout": &c.Sink.DrainTimeout,
+		"outbound.drain_timeout": &c.Outbound.DrainTimeout,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"tributary/catalog"
 	"tributary/catalog/block"
 	"tributary/catalog/control"
+	"tributary/catalog/hold"
 	"tributary/catalog/published"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
@@ -31,7 +32,7 @@ const controlCopy = "control/copy"
 const catalogWait = 20 * time.Second
 
 // controlKinds are the kinds of entries that the roles know.
-func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries()) }
+func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries(), hold.Entries()) }
 
 // ControlCopy is the path of this machine's copy of the topic control.
 func ControlCopy(c *config.Config) string {
@@ -179,12 +180,20 @@ func (s *System) compile(c *config.Config) (*catalog.Catalog, error) {
 			return nil, err
 		}
 	}
+	if s.edge.Load() == nil {
+		return catalog.BuildWithoutKeys(declared)
+	}
 	return catalog.Build(declared)
 }
 
-// followCatalog has the edge take each change of the catalog in the topic control.
+// CatalogFromControl tells of a catalog that is in the topic control: AddControl is needed before the roles that have to do with it.
+func (s *System) CatalogFromControl() bool {
+	return s.loaded.Config.Catalog.Source == catalog.SourceControl
+}
+
+// followCatalog has the roles of this process take each change of the catalog in the topic control.
 func (s *System) followCatalog() {
-	if s.loaded.Config.Catalog.Source != catalog.SourceControl {
+	if !s.CatalogFromControl() || s.control.news != nil {
 		return
 	}
 	s.control.news = make(chan struct{}, 1)

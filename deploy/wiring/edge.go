@@ -44,7 +44,16 @@ func (s *System) reloadFiles() {
 	}
 }
 
+// takeCatalogWith has take called with each catalog that comes into force after the start. Call it before Run.
+func (s *System) takeCatalogWith(take func(*catalog.Catalog)) {
+	s.followCatalog()
+	s.takers = append(s.takers, take)
+}
+
 func (s *System) setCatalog(c *catalog.Catalog) {
+	for _, take := range s.takers {
+		take(c)
+	}
 	slot := s.edge.Load()
 	if slot == nil {
 		return // this process has no edge

@@ -2,12 +2,16 @@ package wiring
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
+	"tributary/catalog"
 	"tributary/deploy/process"
 	"tributary/processor"
 	"tributary/processor/stage"
+	"tributary/processor/stages/outbound"
 	"tributary/schemas/broker"
 	sink "tributary/sink/clickhouse"
 )
@@ -16,6 +20,7 @@ import (
 // joined and loaded.
 func (s *System) AddRoles() {
 	s.AddSink()
+	s.AddOutbound()
 	s.AddProcessor()
 	s.AddLeases() // the edge gives its leases back when it stops
 	s.AddIngest()
@@ -23,6 +28,12 @@ func (s *System) AddRoles() {
 
 // AddProcessor adds the stream processor.
 func (s *System) AddProcessor() {
+	decides := outbound.New(s.supervisor.Registry())
+	s.takeCatalogWith(func(c *catalog.Catalog) {
+		if err := s.declare(decides, c); err != nil {
+			s.logger.Error("the destinations of the changed catalog are refused; those before stay in force", zap.Error(err))
+		}
+	})
 	s.supervisor.Add(process.Unit{Name: UnitProcessor,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
@@ -37,12 +48,45 @@ func (s *System) AddProcessor() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			if err := s.declareFirst(ctx, decides); err != nil {
+				return nil, err
+			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer,
-				Logger: s.logger.Named(UnitProcessor), Stages: own, TransactionalID: s.transactionalID(), Now: clock(),
+				Logger: s.logger.Named(UnitProcessor), Stages: own, Outbound: decides, TransactionalID: s.transactionalID(), Now: clock(),
 				Meaning: s.processorMeaning, Broker: c.Kafka.Abilities(),
 			})
 		}})
+}
+
+// declare has the processor decide by the destinations of a catalog from its next cycle on.
+func (s *System) declare(decides *outbound.Stage, c *catalog.Catalog) error {
+	now := time.Now
+	if of := clock(); of != nil {
+		now = of
+	}
+	return decides.Declare(c, s.loaded.Config.Processor.BookRetention.Milliseconds(), now())
+}
+
+// declareFirst is declare of the catalog in force at a start. Who declares no destination needs no catalog here.
+func (s *System) declareFirst(ctx context.Context, decides *outbound.Stage) error {
+	if err := s.awaitCatalog(ctx); err != nil {
+		return err
+	}
+	s.catalogs.Lock()
+	defer s.catalogs.Unlock()
+	c := &s.inForce.Config
+	if !s.CatalogFromControl() && len(c.Catalog.Destinations) == 0 {
+		return nil
+	}
+	compiled, err := s.compile(c)
+	if err != nil {
+		return process.Permanent(err)
+	}
+	if err := s.declare(decides, compiled); err != nil {
+		return process.Permanent(err)
+	}
+	return nil
 }
 
 // AddSink adds the loader.

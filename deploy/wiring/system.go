@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"tributary/catalog"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
 	"tributary/deploy/meaning"
@@ -34,6 +35,7 @@ const (
 	UnitIngest     = "ingest"
 	UnitLeases     = "leases"
 	UnitControl    = "control"
+	UnitOutbound   = "outbound"
 )
 
 // setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
@@ -57,7 +59,8 @@ type System struct {
 	kept       kept
 	topicsFit  atomic.Bool // they did once
 	control    controlSlot
-	catalogs   sync.Mutex // held while a catalog is made and put in force, and of inForce
+	catalogs   sync.Mutex               // held while a catalog is made and put in force, and of inForce
+	takers     []func(*catalog.Catalog) // beside the edge; added before Run
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()

@@ -55,6 +55,7 @@ type boundTask struct {
 	name   string
 	inputs []string
 	task   Task
+	choosy Choosy // the task, where it is one
 	ctx    Context
 	// version is of its state; 0 when the stage tells none.
 	version uint32
@@ -78,6 +79,7 @@ func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
 			s = b.made.Stage
 		}
 		b.task, b.version = s.Task(id), versionOf(s)
+		b.choosy, _ = b.task.(Choosy)
 		p.tasks = append(p.tasks, b)
 	}
 	return p
@@ -153,7 +155,7 @@ func (p *Partition) Process(rec *Record, failed func(Failure)) error {
 	p.arrivalMS = max(p.watermarkMS, min(rec.TimestampMS, p.nowMS))
 	for i := range p.tasks {
 		b := &p.tasks[i]
-		if b.out || !b.reads(rec.Topic) {
+		if b.out || !b.reads(rec.Topic) || b.choosy != nil && !b.choosy.Wants(rec.Topic) {
 			continue
 		}
 		if err := p.guard(b, failed, func() error { return b.task.Process(&b.ctx, rec) }); err != nil {

@@ -84,7 +84,7 @@ func Register[C any](d Declaration[C]) (undo func()) {
 
 // clash says what two stages, or one and the product, both call theirs.
 func clash(all []Registered) error {
-	names, tables, topics := map[string]bool{"join": true, "claims": true}, map[string]bool{}, map[string]bool{}
+	names, tables, topics := map[string]bool{"join": true, "claims": true, "outbound": true}, map[string]bool{}, map[string]bool{}
 	for _, t := range schemas.Tables() {
 		tables[t.Name] = true
 	}

@@ -156,6 +156,7 @@ func (p *Partition) configure(b *boundTask, was, now []byte) error {
 		c.Close()
 	}
 	b.task = s.Task(p.id)
+	b.choosy, _ = b.task.(Choosy)
 	return b.task.Open(&b.ctx)
 }
 

@@ -39,6 +39,10 @@ type Task interface {
 // A Closer is a Task that wants to know when its partition is given up. The state is no longer its to touch.
 type Closer interface{ Close() }
 
+// A Choosy is a Task that at times has no use for a topic's records: it is not called with them. What Wants answers may depend on
+// settings and state alone.
+type Choosy interface{ Wants(topic string) bool }
+
 // A Record is one Kafka record of an input topic.
 type Record struct {
 	// Topic is without the deployment's prefix.

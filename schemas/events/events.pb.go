@@ -3693,7 +3693,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
 	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\xc4L\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\xc6L\n" +
 	"\n" +
 	"Conversion\x12\xdb\x01\n" +
 	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
@@ -3801,9 +3801,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x19PAYOUT_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PAYOUT_SOURCE_POSTBACK\x10\x01\x12\x17\n" +
 	"\x13PAYOUT_SOURCE_OFFER\x10\x02\x12\x16\n" +
-	"\x12PAYOUT_SOURCE_NONE\x10\x03:\xe0\x05\xa2\xbb\x18\xdb\x05\n" +
-	"\vconversions\x12\xe6\x01The conversion ledger: one row an accepted transition, with signed deltas; never updated. Sums of deltas are the truth; figures as known at time T are the same sums WHERE received_at <= T. Filled from the topic scored.conversions.\x1a2\n" +
-	"\x12scored.conversions\x12\x18click ID, canonical text\x18Z(\x01\"\n" +
+	"\x12PAYOUT_SOURCE_NONE\x10\x03:\xe2\x05\xa2\xbb\x18\xdd\x05\n" +
+	"\vconversions\x12\xe6\x01The conversion ledger: one row an accepted transition, with signed deltas; never updated. Sums of deltas are the truth; figures as known at time T are the same sums WHERE received_at <= T. Filled from the topic scored.conversions.\x1a4\n" +
+	"\x12scored.conversions\x12\x18click ID, canonical text\x18y \x01(\x01\"\n" +
 	"receipt_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:Dby_conversion_id conversion_id TYPE bloom_filter(0.01) GRANULARITY 4::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1:>by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4:*by_time click_at TYPE minmax GRANULARITY 1JY\n" +
 	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14@\x02H\x04\"\xef\t\n" +
 	"\x06Reason\x12\xdb\x01\n" +

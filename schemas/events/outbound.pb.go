@@ -118,13 +118,19 @@ type OutboundRequest struct {
 	DecidedMs int64 `protobuf:"varint,22,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
 	DueMs     int64 `protobuf:"varint,23,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
 	ExpiresMs int64 `protobuf:"varint,24,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
-	// What the destination's macros and fields stand for, by name without braces; only those that it uses.
+	// What the destination's macros and fields stand for, by name without braces; only those that it uses and that are not empty.
 	Values map[string]string `protobuf:"bytes,25,rep,name=values,proto3" json:"values,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The request that said first what this one restates or retracts; empty in one that is created.
 	FirstRequestId string `protobuf:"bytes,26,opt,name=first_request_id,json=firstRequestId,proto3" json:"first_request_id,omitempty"`
 	// It is a try of a person's (`tributary outbound resend`): its request_id is the one of what is sent again, and this is a number of
 	// its own. 0 otherwise.
-	Resend        uint32 `protobuf:"varint,27,opt,name=resend,proto3" json:"resend,omitempty"`
+	Resend uint32 `protobuf:"varint,27,opt,name=resend,proto3" json:"resend,omitempty"`
+	// Why nothing is sent: one of schemas.OutboundSkips. The deliverer writes it down as the request's only attempt. Empty for what is sent.
+	Skip string `protobuf:"bytes,28,opt,name=skip,proto3" json:"skip,omitempty"`
+	// What part of the conversions is told, in millionths: the partner's view says so.
+	SamplePpm uint32 `protobuf:"varint,29,opt,name=sample_ppm,json=samplePpm,proto3" json:"sample_ppm,omitempty"`
+	// What the destination calls the status; status is ours.
+	StatusWord    string `protobuf:"bytes,30,opt,name=status_word,json=statusWord,proto3" json:"status_word,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -348,11 +354,32 @@ func (x *OutboundRequest) GetResend() uint32 {
 	return 0
 }
 
+func (x *OutboundRequest) GetSkip() string {
+	if x != nil {
+		return x.Skip
+	}
+	return ""
+}
+
+func (x *OutboundRequest) GetSamplePpm() uint32 {
+	if x != nil {
+		return x.SamplePpm
+	}
+	return 0
+}
+
+func (x *OutboundRequest) GetStatusWord() string {
+	if x != nil {
+		return x.StatusWord
+	}
+	return ""
+}
+
 var File_tributary_v1_outbound_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_outbound_proto_rawDesc = "" +
 	"\n" +
-	"\x1btributary/v1/outbound.proto\x12\ftributary.v1\x1a\x19tributary/v1/events.proto\"\x88\b\n" +
+	"\x1btributary/v1/outbound.proto\x12\ftributary.v1\x1a\x19tributary/v1/events.proto\"\xdc\b\n" +
 	"\x0fOutboundRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12 \n" +
@@ -387,7 +414,12 @@ const file_tributary_v1_outbound_proto_rawDesc = "" +
 	"expires_ms\x18\x18 \x01(\x03R\texpiresMs\x12A\n" +
 	"\x06values\x18\x19 \x03(\v2).tributary.v1.OutboundRequest.ValuesEntryR\x06values\x12(\n" +
 	"\x10first_request_id\x18\x1a \x01(\tR\x0efirstRequestId\x12\x16\n" +
-	"\x06resend\x18\x1b \x01(\rR\x06resend\x1a9\n" +
+	"\x06resend\x18\x1b \x01(\rR\x06resend\x12\x12\n" +
+	"\x04skip\x18\x1c \x01(\tR\x04skip\x12\x1d\n" +
+	"\n" +
+	"sample_ppm\x18\x1d \x01(\rR\tsamplePpm\x12\x1f\n" +
+	"\vstatus_word\x18\x1e \x01(\tR\n" +
+	"statusWord\x1a9\n" +
 	"\vValuesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"U\n" +

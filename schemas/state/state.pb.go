@@ -24,6 +24,64 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type OutboundTold_Stage int32
+
+const (
+	OutboundTold_STAGE_UNSPECIFIED OutboundTold_Stage = 0
+	// Nothing, and a row says why: it is not sampled, or has no value that is needed. Nothing will be.
+	OutboundTold_STAGE_SKIPPED OutboundTold_Stage = 1
+	// Nothing yet: it is under suspicion.
+	OutboundTold_STAGE_WAITING OutboundTold_Stage = 2
+	OutboundTold_STAGE_TOLD    OutboundTold_Stage = 3
+	// What was told was taken back.
+	OutboundTold_STAGE_RETRACTED OutboundTold_Stage = 4
+)
+
+// Enum value maps for OutboundTold_Stage.
+var (
+	OutboundTold_Stage_name = map[int32]string{
+		0: "STAGE_UNSPECIFIED",
+		1: "STAGE_SKIPPED",
+		2: "STAGE_WAITING",
+		3: "STAGE_TOLD",
+		4: "STAGE_RETRACTED",
+	}
+	OutboundTold_Stage_value = map[string]int32{
+		"STAGE_UNSPECIFIED": 0,
+		"STAGE_SKIPPED":     1,
+		"STAGE_WAITING":     2,
+		"STAGE_TOLD":        3,
+		"STAGE_RETRACTED":   4,
+	}
+)
+
+func (x OutboundTold_Stage) Enum() *OutboundTold_Stage {
+	p := new(OutboundTold_Stage)
+	*p = x
+	return p
+}
+
+func (x OutboundTold_Stage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutboundTold_Stage) Descriptor() protoreflect.EnumDescriptor {
+	return file_tributary_state_v1_state_proto_enumTypes[0].Descriptor()
+}
+
+func (OutboundTold_Stage) Type() protoreflect.EnumType {
+	return &file_tributary_state_v1_state_proto_enumTypes[0]
+}
+
+func (x OutboundTold_Stage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutboundTold_Stage.Descriptor instead.
+func (OutboundTold_Stage) EnumDescriptor() ([]byte, []int) {
+	return file_tributary_state_v1_state_proto_rawDescGZIP(), []int{5, 0}
+}
+
 // Book is the state of every conversion of one click.
 type Book struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -388,6 +446,240 @@ func (x *ClaimHolder) GetReceivedMs() int64 {
 	return 0
 }
 
+// Outbound is what the destinations were told of one conversion.
+type Outbound struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When its first entry was seen while a destination was declared, and its last one: by the entries' decided_ms.
+	FirstMs int64           `protobuf:"varint,1,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	LastMs  int64           `protobuf:"varint,2,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	Told    []*OutboundTold `protobuf:"bytes,3,rep,name=told,proto3" json:"told,omitempty"`
+	// How often destinations had been declared by its first entry: one that was declared later does not hear of it.
+	Generation    uint32 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outbound) Reset() {
+	*x = Outbound{}
+	mi := &file_tributary_state_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outbound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outbound) ProtoMessage() {}
+
+func (x *Outbound) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_state_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outbound.ProtoReflect.Descriptor instead.
+func (*Outbound) Descriptor() ([]byte, []int) {
+	return file_tributary_state_v1_state_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Outbound) GetFirstMs() int64 {
+	if x != nil {
+		return x.FirstMs
+	}
+	return 0
+}
+
+func (x *Outbound) GetLastMs() int64 {
+	if x != nil {
+		return x.LastMs
+	}
+	return 0
+}
+
+func (x *Outbound) GetTold() []*OutboundTold {
+	if x != nil {
+		return x.Told
+	}
+	return nil
+}
+
+func (x *Outbound) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// OutboundTold is what one destination was told of one conversion.
+type OutboundTold struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Destination string                 `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
+	Stage       OutboundTold_Stage     `protobuf:"varint,2,opt,name=stage,proto3,enum=tributary.state.v1.OutboundTold_Stage" json:"stage,omitempty"`
+	// Number of its requests so far, and how often the conversion was told as a new one.
+	Seq   uint32 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	Round uint32 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`
+	// What was told last: a later request is held against it, and takes back as much.
+	Event string `protobuf:"bytes,5,opt,name=event,proto3" json:"event,omitempty"`
+	// A number of tributary.v1.Status.
+	Status       int32  `protobuf:"varint,6,opt,name=status,proto3" json:"status,omitempty"`
+	HasAmount    bool   `protobuf:"varint,7,opt,name=has_amount,json=hasAmount,proto3" json:"has_amount,omitempty"`
+	AmountMicros int64  `protobuf:"varint,8,opt,name=amount_micros,json=amountMicros,proto3" json:"amount_micros,omitempty"`
+	Currency     string `protobuf:"bytes,9,opt,name=currency,proto3" json:"currency,omitempty"`
+	// As of the request that told it first: later ones use the same.
+	SharePpm       uint32 `protobuf:"varint,10,opt,name=share_ppm,json=sharePpm,proto3" json:"share_ppm,omitempty"`
+	RateE12        int64  `protobuf:"varint,11,opt,name=rate_e12,json=rateE12,proto3" json:"rate_e12,omitempty"`
+	FirstRequestId string `protobuf:"bytes,12,opt,name=first_request_id,json=firstRequestId,proto3" json:"first_request_id,omitempty"`
+	// A change that the destination could not be told of was noted in a row.
+	Noted bool `protobuf:"varint,13,opt,name=noted,proto3" json:"noted,omitempty"`
+	// Of one that waits: when it began, and its entry, whole, to be told when the time is over.
+	WaitsFromMs   int64  `protobuf:"varint,14,opt,name=waits_from_ms,json=waitsFromMs,proto3" json:"waits_from_ms,omitempty"`
+	Entry         []byte `protobuf:"bytes,15,opt,name=entry,proto3" json:"entry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboundTold) Reset() {
+	*x = OutboundTold{}
+	mi := &file_tributary_state_v1_state_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboundTold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboundTold) ProtoMessage() {}
+
+func (x *OutboundTold) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_state_v1_state_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboundTold.ProtoReflect.Descriptor instead.
+func (*OutboundTold) Descriptor() ([]byte, []int) {
+	return file_tributary_state_v1_state_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OutboundTold) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *OutboundTold) GetStage() OutboundTold_Stage {
+	if x != nil {
+		return x.Stage
+	}
+	return OutboundTold_STAGE_UNSPECIFIED
+}
+
+func (x *OutboundTold) GetSeq() uint32 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *OutboundTold) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetHasAmount() bool {
+	if x != nil {
+		return x.HasAmount
+	}
+	return false
+}
+
+func (x *OutboundTold) GetAmountMicros() int64 {
+	if x != nil {
+		return x.AmountMicros
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *OutboundTold) GetSharePpm() uint32 {
+	if x != nil {
+		return x.SharePpm
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetRateE12() int64 {
+	if x != nil {
+		return x.RateE12
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetFirstRequestId() string {
+	if x != nil {
+		return x.FirstRequestId
+	}
+	return ""
+}
+
+func (x *OutboundTold) GetNoted() bool {
+	if x != nil {
+		return x.Noted
+	}
+	return false
+}
+
+func (x *OutboundTold) GetWaitsFromMs() int64 {
+	if x != nil {
+		return x.WaitsFromMs
+	}
+	return 0
+}
+
+func (x *OutboundTold) GetEntry() []byte {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
 var File_tributary_state_v1_state_proto protoreflect.FileDescriptor
 
 const file_tributary_state_v1_state_proto_rawDesc = "" +
@@ -425,7 +717,39 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12#\n" +
 	"\rconversion_id\x18\x02 \x01(\tR\fconversionId\x12\x1f\n" +
 	"\vreceived_ms\x18\x03 \x01(\x03R\n" +
-	"receivedMsB\x1fZ\x1dtributary/schemas/state;stateb\x06proto3"
+	"receivedMs\"\x94\x01\n" +
+	"\bOutbound\x12\x19\n" +
+	"\bfirst_ms\x18\x01 \x01(\x03R\afirstMs\x12\x17\n" +
+	"\alast_ms\x18\x02 \x01(\x03R\x06lastMs\x124\n" +
+	"\x04told\x18\x03 \x03(\v2 .tributary.state.v1.OutboundToldR\x04told\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\rR\n" +
+	"generation\"\xc1\x04\n" +
+	"\fOutboundTold\x12 \n" +
+	"\vdestination\x18\x01 \x01(\tR\vdestination\x12<\n" +
+	"\x05stage\x18\x02 \x01(\x0e2&.tributary.state.v1.OutboundTold.StageR\x05stage\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\rR\x03seq\x12\x14\n" +
+	"\x05round\x18\x04 \x01(\rR\x05round\x12\x14\n" +
+	"\x05event\x18\x05 \x01(\tR\x05event\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\x05R\x06status\x12\x1d\n" +
+	"\n" +
+	"has_amount\x18\a \x01(\bR\thasAmount\x12#\n" +
+	"\ramount_micros\x18\b \x01(\x03R\famountMicros\x12\x1a\n" +
+	"\bcurrency\x18\t \x01(\tR\bcurrency\x12\x1b\n" +
+	"\tshare_ppm\x18\n" +
+	" \x01(\rR\bsharePpm\x12\x19\n" +
+	"\brate_e12\x18\v \x01(\x03R\arateE12\x12(\n" +
+	"\x10first_request_id\x18\f \x01(\tR\x0efirstRequestId\x12\x14\n" +
+	"\x05noted\x18\r \x01(\bR\x05noted\x12\"\n" +
+	"\rwaits_from_ms\x18\x0e \x01(\x03R\vwaitsFromMs\x12\x14\n" +
+	"\x05entry\x18\x0f \x01(\fR\x05entry\"i\n" +
+	"\x05Stage\x12\x15\n" +
+	"\x11STAGE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTAGE_SKIPPED\x10\x01\x12\x11\n" +
+	"\rSTAGE_WAITING\x10\x02\x12\x0e\n" +
+	"\n" +
+	"STAGE_TOLD\x10\x03\x12\x13\n" +
+	"\x0fSTAGE_RETRACTED\x10\x04B\x1fZ\x1dtributary/schemas/state;stateb\x06proto3"
 
 var (
 	file_tributary_state_v1_state_proto_rawDescOnce sync.Once
@@ -439,20 +763,26 @@ func file_tributary_state_v1_state_proto_rawDescGZIP() []byte {
 	return file_tributary_state_v1_state_proto_rawDescData
 }
 
-var file_tributary_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_tributary_state_v1_state_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_tributary_state_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_tributary_state_v1_state_proto_goTypes = []any{
-	(*Book)(nil),        // 0: tributary.state.v1.Book
-	(*Item)(nil),        // 1: tributary.state.v1.Item
-	(*SourceStats)(nil), // 2: tributary.state.v1.SourceStats
-	(*ClaimHolder)(nil), // 3: tributary.state.v1.ClaimHolder
+	(OutboundTold_Stage)(0), // 0: tributary.state.v1.OutboundTold.Stage
+	(*Book)(nil),            // 1: tributary.state.v1.Book
+	(*Item)(nil),            // 2: tributary.state.v1.Item
+	(*SourceStats)(nil),     // 3: tributary.state.v1.SourceStats
+	(*ClaimHolder)(nil),     // 4: tributary.state.v1.ClaimHolder
+	(*Outbound)(nil),        // 5: tributary.state.v1.Outbound
+	(*OutboundTold)(nil),    // 6: tributary.state.v1.OutboundTold
 }
 var file_tributary_state_v1_state_proto_depIdxs = []int32{
-	1, // 0: tributary.state.v1.Book.items:type_name -> tributary.state.v1.Item
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 0: tributary.state.v1.Book.items:type_name -> tributary.state.v1.Item
+	6, // 1: tributary.state.v1.Outbound.told:type_name -> tributary.state.v1.OutboundTold
+	0, // 2: tributary.state.v1.OutboundTold.stage:type_name -> tributary.state.v1.OutboundTold.Stage
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_tributary_state_v1_state_proto_init() }
@@ -465,13 +795,14 @@ func file_tributary_state_v1_state_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_state_v1_state_proto_rawDesc), len(file_tributary_state_v1_state_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   4,
+			NumEnums:      1,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_tributary_state_v1_state_proto_goTypes,
 		DependencyIndexes: file_tributary_state_v1_state_proto_depIdxs,
+		EnumInfos:         file_tributary_state_v1_state_proto_enumTypes,
 		MessageInfos:      file_tributary_state_v1_state_proto_msgTypes,
 	}.Build()
 	File_tributary_state_v1_state_proto = out.File

@@ -32,8 +32,10 @@ type Driver struct {
 	// Stop: no new scenarios after the first failure.
 	Stop    bool
 	Without []string
-	binary  string
-	dir     string
+	// Outbound plays outbound scenarios.
+	Outbound bool
+	binary   string
+	dir      string
 }
 
 // Build builds the simulation on the deterministic runtime. replaced are files of the module with other contents.
@@ -67,7 +69,7 @@ func (d *Driver) Close() { os.RemoveAll(d.dir) }
 
 // One plays one scenario. An error means that it has no result: the simulation itself broke.
 func (d *Driver) One(ctx context.Context, seed uint64, o Options, flags ...string) (*Result, error) {
-	o.Without = d.Without
+	o.Without, o.Outbound = d.Without, d.Outbound
 	options, err := json.Marshal(o)
 	if err != nil {
 		return nil, err

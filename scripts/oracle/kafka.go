@@ -16,6 +16,7 @@ import (
 	"tributary/processor"
 	"tributary/schemas"
 	sink "tributary/sink/clickhouse"
+	"tributary/sink/outbound"
 )
 
 // firstPort is the first broker's.
@@ -154,7 +155,8 @@ func (w *World) expireMembers(ctx context.Context) {
 		return
 	}
 	defer client.Close()
-	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, grantors)
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, outbound.Defaults().Group,
+		grantors)
 	if err != nil {
 		w.fail("%v", err)
 		return

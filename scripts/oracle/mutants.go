@@ -27,6 +27,8 @@ type Mutant struct {
 	New  string `json:"new"`
 	// Seeds is within how many scenarios, from the first on, it must be caught; 0 with Test.
 	Seeds int `json:"seeds"`
+	// Outbound: outbound scenarios catch it.
+	Outbound bool `json:"outbound"`
 	// Test must fail with the mutant; nil where scenarios catch it.
 	Test *Catcher `json:"test"`
 }
@@ -141,7 +143,7 @@ func (m Mutant) hunt(ctx context.Context, root string, workers int) (uint64, str
 	if workers > 0 {
 		d.Workers = workers
 	}
-	d.Stop = true
+	d.Stop, d.Outbound = true, m.Outbound
 	report := d.Play(ctx, 1, m.Seeds, io.Discard)
 	if len(report.Failures) == 0 {
 		return 0, "", ctx.Err()

@@ -28,6 +28,9 @@ type Scenario struct {
 // Shape is the size of the world and how its processes are configured.
 type Shape struct {
 	Partitions, Brokers, Processors, Sinks int
+	// Deliverers and Receivers are those of an outbound scenario.
+	Deliverers int
+	Receivers  []Receiver
 	// Start is how long after the epoch the run begins: a month's end is in the middle of some runs.
 	Start time.Duration
 	// Active is how long inputs come and faults strike, idle gaps included.
@@ -96,7 +99,9 @@ func (f Fault) String() string {
 
 // Options leave out kinds of faults, and single inputs and faults of a failing scenario.
 type Options struct {
-	Without []string `json:"without,omitempty"`
+	// Outbound: what is told to others, in place of the ledger.
+	Outbound bool     `json:"outbound,omitempty"`
+	Without  []string `json:"without,omitempty"`
 	// Inputs and Faults are numbers of those that are left out, in order of time.
 	Inputs []int `json:"inputs,omitempty"`
 	Faults []int `json:"faults,omitempty"`
@@ -119,6 +124,9 @@ const minLatency = 100 * time.Microsecond
 
 // Generate makes the scenario of a seed.
 func Generate(seed uint64, o Options) *Scenario {
+	if o.Outbound {
+		return generateOutbound(seed, o)
+	}
 	r := rand.New(rand.NewPCG(seed, 0x6f7261636c65))
 	s := &Scenario{Seed: seed}
 	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 1, 2, 3)

@@ -11,7 +11,7 @@ import (
 func (d *Driver) Shrink(ctx context.Context, seed uint64, within time.Duration) (Options, *Result) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	s := Generate(seed, Options{Without: d.Without})
+	s := Generate(seed, Options{Without: d.Without, Outbound: d.Outbound})
 	var o Options
 	var failing *Result
 	fails := func(candidate Options) bool {

@@ -44,6 +44,10 @@ type World struct {
 	written []*wrote
 	seen    []watched
 
+	// towards and receivers are those of an outbound scenario.
+	towards   *towards
+	receivers map[string]*receiver
+
 	timers  sync.WaitGroup
 	deaths  atomic.Int64
 	pending atomic.Int64
@@ -87,6 +91,13 @@ func Run(s *Scenario, o RunOptions) *Result {
 	time.Sleep(time.Until(epoch.Add(s.Start)))
 	w := &World{scenario: s, options: o, trace: newTrace(o.Keep), network: newNetwork(), procs: map[string]*process{}}
 	w.began = time.Now()
+	if s.Deliverers > 0 {
+		r := &Result{Seed: s.Seed, Faults: len(s.Faults), Inputs: len(s.Inputs)}
+		w.runOutbound(r)
+		r.Differences, r.Virtual, r.Deaths = w.failed, time.Since(w.began), int(w.deaths.Load())
+		r.Trace, r.Lines, r.Samples = w.trace.digest(), w.trace.text(), w.trace.samples
+		return r
+	}
 	if err := w.start(); err != nil {
 		return &Result{Seed: s.Seed, Differences: []string{err.Error()}}
 	}
@@ -254,6 +265,9 @@ func (w *World) strike(f Fault) {
 		w.later(f.For, func() { w.network.setAway(clickHousePort, false) })
 	case faultForget:
 		w.standin.forgetTokens()
+	case faultReceiver:
+		name, kind, _ := strings.Cut(f.Target, "/")
+		w.receivers[name].befall(kind, f.For)
 	case faultOld:
 		w.oldOffsets(f)
 	}

@@ -17,6 +17,7 @@ var declared = map[string]func() table{
 	"dead-letters":       func() table { return newDeadLetters() },
 	"parked":             func() table { return newParked() },
 	"control.changes":    func() table { return newControlChanges() },
+	"outbound.attempts":  func() table { return newOutboundAttempts() },
 }
 
 // Words of enumerations: see enumWords.

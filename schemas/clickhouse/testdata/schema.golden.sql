@@ -10362,6 +10362,54 @@ GROUP BY
     offer
 HAVING length(event_types) > 1;
 
+CREATE TABLE tributary.outbound_attempts
+(
+    `request_id` String COMMENT 'What is told, once and for all: the same with each of its tries. A destination sees it where its template sends it.' CODEC(ZSTD(1)),
+    `destination` LowCardinality(String) COMMENT 'Whom it is told to, by the catalog\'s name.',
+    `conversion_id` String COMMENT 'The conversion, as in conversions.' CODEC(ZSTD(1)),
+    `receipt_id` String COMMENT 'Receipt of the postback behind the ledger entry that is told.' CODEC(ZSTD(1)),
+    `click_id` String COMMENT 'Click of the conversion.' CODEC(ZSTD(1)),
+    `seq` UInt32 COMMENT 'Number of what is told among all that the destination hears of the conversion, from 1.',
+    `told` LowCardinality(String) COMMENT 'What is told: created (the first that the destination hears of it), restated (another status or payout) or retracted (it does not count any more).',
+    `event` LowCardinality(String) COMMENT 'The event as the destination calls it.',
+    `campaign_id` UInt32 COMMENT 'Campaign of the click.',
+    `campaign` LowCardinality(String) COMMENT 'Its name.',
+    `source_id` UInt32 COMMENT 'Source of the click.',
+    `source` LowCardinality(String) COMMENT 'Its name.',
+    `amount` Decimal(18, 6) COMMENT 'Amount that is told, in units of currency: after the destination\'s share; 0 where none is told.',
+    `currency` LowCardinality(String) COMMENT 'Currency of amount; empty where none is told.',
+    `try` UInt32 COMMENT 'Number of the try, from 1. Where nothing was sent, that of the last one before it, or 0.',
+    `resend` UInt32 COMMENT 'A person had it sent again: the number of that; 0 otherwise.',
+    `outcome` LowCardinality(String) COMMENT 'What became of it: delivered; refused (it will never be taken); again (a later try may succeed); split (its batch was refused for one row, smaller ones follow); paused (the destination refuses us: nothing more is sent to it until a person resumes it); gone (410: as paused); expired (the destination\'s window is over); capped (the destination\'s cap of the day is reached); skipped (see reason).',
+    `reason` String COMMENT 'What decided that: the destination\'s words, or why nothing came.' CODEC(ZSTD(1)),
+    `final` Bool COMMENT 'Nothing follows by itself.',
+    `next_due_at` DateTime64(3, 'UTC') COMMENT 'When the next try is due, UTC; 1970 where none is.' CODEC(Delta(8), ZSTD(1)),
+    `status_code` UInt32 COMMENT 'HTTP status of the answer; 0 where none came.',
+    `took_at` UInt32 COMMENT 'From the call to its answer or failure, in milliseconds.',
+    `batch` UInt32 COMMENT 'How many requests the call told; 0 where nothing was sent.',
+    `method` LowCardinality(String) COMMENT 'HTTP method of the call.',
+    `url` String COMMENT 'The called URL, secrets masked.' CODEC(ZSTD(1)),
+    `body_sha256` String COMMENT 'SHA-256 of the body that was sent, hex; empty where there was none.' CODEC(ZSTD(1)),
+    `answer` String COMMENT 'The answer\'s first 2 KiB; of a batch in its first row only.' CODEC(ZSTD(1)),
+    `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened, UTC.' CODEC(Delta(8), ZSTD(1)),
+    `decided_at` DateTime64(3, 'UTC') COMMENT 'When it was decided to tell it, UTC.' CODEC(Delta(8), ZSTD(1)),
+    `due_at` DateTime64(3, 'UTC') COMMENT 'When this try was due, UTC.' CODEC(Delta(8), ZSTD(1)),
+    `received_at` DateTime64(3, 'UTC') COMMENT 'When the answer came, or the try failed, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `request_offset` Int64 COMMENT 'Offset of what is told in the topic outbound.requests, in partition _partition.',
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
+    `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1,
+    INDEX by_request request_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_conversion conversion_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_receipt receipt_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX by_click click_id TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (destination, received_at, request_id)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'What became of each try to tell a destination of a conversion, one row a try, and one where something is not told after all. The last row of a request_id says how it stands; it waits for its next try where final is false. Filled from the topic outbound.attempts.';
+
 CREATE TABLE tributary.parked
 (
     `receipt_id` String COMMENT 'Receipt of the postback. A postback that the edge sent twice can have two rows.' CODEC(ZSTD(1)),

@@ -33,6 +33,7 @@ func run(ctx context.Context) error {
 	workers := flag.Int("workers", 0, "processes at once; 0: one for each CPU")
 	without := flag.String("without", "", "kinds of faults to leave out, with commas")
 	shrink := flag.Duration("shrink", time.Minute, "time for shortening the first failing history")
+	outbound := flag.Bool("outbound", false, "play what is told to others, in place of the ledger")
 	history := flag.Bool("history", false, "with one seed: print what happened")
 	mutants := flag.Bool("mutants", false, "show that each seeded bug is caught")
 	only := flag.String("only", "", "with mutants: those whose name contains this")
@@ -55,6 +56,7 @@ func run(ctx context.Context) error {
 	if *workers > 0 {
 		d.Workers = *workers
 	}
+	d.Outbound = *outbound
 	if *without != "" {
 		d.Without = strings.Split(*without, ",")
 	}
@@ -114,7 +116,7 @@ func shorten(ctx context.Context, d *oracle.Driver, seed uint64, within time.Dur
 		return
 	}
 	fmt.Printf("the shortened history (%d inputs and %d faults left out):\n", len(o.Inputs), len(o.Faults))
-	o.Without = d.Without
+	o.Without, o.Outbound = d.Without, d.Outbound
 	for _, line := range oracle.Generate(seed, o).History() {
 		fmt.Println(" ", line)
 	}

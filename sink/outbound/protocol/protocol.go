@@ -10,19 +10,25 @@ import (
 
 // A Protocol makes calls of requests, and reads their answers. It neither sleeps nor sends.
 type Protocol interface {
-	// Call returns the call that tells reqs: at least one, at most the destination's batch, all of one destination, in order, the
-	// conversions among them distinct. It is the same, byte for byte, for the same requests, but for what a signature or a token of access
-	// must have of the time now. An error is final for all of reqs: no try would be better.
+	// Group tells apart what cannot be told in one call (a conversion and its retraction go to different addresses): requests of a call
+	// have the same group.
+	Group(d *destination.Destination, req *events.OutboundRequest) string
+	// Call returns the call that tells reqs: at least one, at most the destination's batch, all of one destination and group, in order,
+	// the conversions among them distinct. It is the same, byte for byte, for the same requests, but for what a signature must have of
+	// the time now. An error of one request is final: no try would be better. Of several it says that one of them cannot be told: each is
+	// to be tried alone.
 	Call(d *destination.Destination, reqs []*events.OutboundRequest, now time.Time) (*Call, error)
-	// Judge returns what became of each of reqs, in their order.
+	// Judge returns what became of each of reqs, in their order. One request alone is never Split.
 	Judge(d *destination.Destination, reqs []*events.OutboundRequest, answer *Answer) []Verdict
 }
 
-// A Call is one HTTP request. URL and Header may have secrets; Masked is the URL as it may be seen.
+// A Call is one HTTP request. URL, Header and Body may have secrets; Masked is the URL as it may be seen.
 type Call struct {
 	Method, URL, Masked string
 	Header              http.Header
 	Body                []byte
+	// Access is the kind of credential that Credentials.Do adds before the call is sent.
+	Access Access
 }
 
 // An Answer is what came back. Body is its beginning, at most MaxAnswerBytes; Cut says that there was more.
