@@ -53,6 +53,8 @@ type Deps struct {
 	Receipts Receipts
 	// Leases are what ingest.caps: shared takes from; not used otherwise.
 	Leases Leases
+	// Listen opens Config.Listen; nil for net.Listen.
+	Listen func(network, address string) (net.Listener, error)
 	// ReserveFiles is how many of the files that the process may open are for other things than the edge's
 	// connections; 0 for those of an edge alone.
 	ReserveFiles int
@@ -110,7 +112,11 @@ func New(cfg Config, deps Deps) (*Edge, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	listen := deps.Listen
+	if listen == nil {
+		listen = net.Listen
+	}
+	listener, err := listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w; set ingest.listen to a free address, and to a port above 1023 where this user may not take others", cfg.Listen, err)
 	}

@@ -127,8 +127,9 @@ type expression struct {
 	text string
 	// constant: the rows have none, and text stands for it.
 	constant bool
-	// kept: the projection of the sums has it.
-	kept bool
+	// kept: the projection of the sums has it, of its dimensions named.
+	kept  bool
+	named []string
 	// fine: a quarter of an hour tells it, and a day does not.
 	fine bool
 	// cut: the archive's sums have only the day on which it is.
@@ -146,7 +147,7 @@ func (f *form) column(name string) expression {
 			return expression{text: d.Archived, kept: true}
 		}
 		if f.fact.Archive && d.Of == "" || slices.Contains(strings.Fields(f.fact.Kept), name) {
-			return expression{text: name, kept: true}
+			return expression{text: name, kept: true, named: []string{name}}
 		}
 	}
 	if t := tableNamed(f.fact.Table); t != nil {

@@ -170,6 +170,12 @@ func (e *Engine) ask(ctx context.Context, f *flight, q *Question) (*Table, error
 	watched := e.watch(ctx, f, id)
 	asked := e.cfg.Now()
 	t, err := plan.read(running, e.cfg.Conn, e.fill(plan.SQL))
+	if errors.Is(err, errMoved) {
+		e.absent.forget()
+		if plan, err = e.planWhole(ctx, q); err == nil {
+			t, err = plan.read(running, e.cfg.Conn, e.fill(plan.SQL))
+		}
+	}
 	watched()
 	if err == nil && plan.nameless(t) { // a number that is newer than the names
 		err = e.nameAgain(ctx, plan, t)
@@ -219,6 +225,18 @@ func (e *Engine) plan(ctx context.Context, q *Question, self bool) (*Plan, error
 	}
 	if !self {
 		if p.absent, err = e.absent.get(ctx, now, freshOpen, freshOpen, e.readAbsent); err != nil {
+			return nil, err
+		}
+	}
+	return newPlan(*q, p)
+}
+
+// planWhole is plan with every table.
+func (e *Engine) planWhole(ctx context.Context, q *Question) (*Plan, error) {
+	var p planning
+	if shown, filtered := q.names(); shown || filtered {
+		var err error
+		if p.names, err = e.names.get(ctx, e.cfg.Now(), freshOpen, freshOpen, e.readNames); err != nil {
 			return nil, err
 		}
 	}

@@ -129,7 +129,9 @@ func (a *asked) blank() string {
 // A condition is a filter as a fact's rows take it.
 type condition struct {
 	text string
-	kept bool
+	// kept and named: see expression.
+	kept  bool
+	named []string
 	// none: no row fulfils it. Empty text: every row does.
 	none bool
 	// fine and cut: see expression.
@@ -143,7 +145,7 @@ func (f *filter) condition(of *form, names Names) condition {
 		if e.constant {
 			return condition{kept: true, none: !f.takes(f.by.blank())}
 		}
-		return condition{text: f.on(e.text), kept: e.kept, fine: e.fine, cut: e.cut}
+		return condition{text: f.on(e.text), kept: e.kept, named: e.named, fine: e.fine, cut: e.cut}
 	}
 	number, name := of.column(f.by.number()), of.column(f.by.name)
 	if number.constant { // number 0, of which the rows say no name
@@ -164,10 +166,10 @@ func (f *filter) condition(of *form, names Names) condition {
 	case blank:
 		others, in = append([]string{"0"}, others...), " NOT IN ("
 	case others == nil:
-		return condition{text: "(" + said + ")", kept: number.kept && name.kept}
+		return condition{text: "(" + said + ")", kept: number.kept && name.kept, named: append(number.named, name.named...)}
 	}
 	text := "(" + number.text + in + strings.Join(others, ", ") + ") OR " + said + ")"
-	return condition{text: text, kept: number.kept && name.kept}
+	return condition{text: text, kept: number.kept && name.kept, named: append(number.named, name.named...)}
 }
 
 // unknown says which names of a filter nothing has.
@@ -205,14 +207,14 @@ func (s *Scope) condition(of *form) condition {
 	if s.All {
 		return condition{kept: true}
 	}
-	var any []string
+	var any, named []string
 	kept := true
 	if len(s.Campaigns) > 0 {
 		ids := make([]string, len(s.Campaigns))
 		for i, id := range s.Campaigns {
 			ids[i] = strconv.FormatUint(uint64(id), 10)
 		}
-		any = append(any, "campaign_id IN ("+strings.Join(ids, ", ")+")")
+		any, named = append(any, "campaign_id IN ("+strings.Join(ids, ", ")+")"), append(named, "campaign_id")
 	}
 	for _, owners := range []struct {
 		name   string
@@ -229,11 +231,12 @@ func (s *Scope) condition(of *form) condition {
 			quoted[i] = quote(v)
 		}
 		any, kept = append(any, e.text+" IN ("+strings.Join(quoted, ", ")+")"), kept && e.kept
+		named = append(named, e.named...)
 	}
 	if any == nil {
 		return condition{kept: true, none: true}
 	}
-	return condition{text: "(" + strings.Join(any, " OR ") + ")", kept: kept}
+	return condition{text: "(" + strings.Join(any, " OR ") + ")", kept: kept, named: named}
 }
 
 // number is a decimal number.

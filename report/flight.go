@@ -212,6 +212,13 @@ func (h *held[T]) get(ctx context.Context, now time.Time, fresh, stale time.Dura
 	}
 }
 
+// forget makes the next one read it again.
+func (h *held[T]) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = time.Time{}
+}
+
 func (h *held[T]) fill(ctx context.Context, now time.Time, done chan struct{}, read func(context.Context) (T, error)) (T, error) {
 	value, err := read(ctx)
 	h.mu.Lock()

@@ -27,7 +27,12 @@ type Plan struct {
 	notes    []string
 	// keys are the columns of the dimensions: a name has its number before it.
 	keys []key
+	// unmoved: the SQL has no sums of archived months, and movedColumn says how many there are after all.
+	unmoved bool
 }
+
+// movedColumn is how many months the archive has, of a plan that leaves it out.
+const movedColumn = "months_moved"
 
 // A key is a column that groups are told apart by.
 type key struct {
@@ -262,6 +267,9 @@ func (w *writing) sql() (string, error) {
 		outer = append(outer, w.figure(f)+" AS "+f.name())
 	}
 	outer = append(outer, "is_total", "count() OVER () AS rows_in_all")
+	if w.plan.unmoved = w.absent[schemas.TableArchiveSums]; w.plan.unmoved {
+		outer = append(outer, "toUInt64(length(archived.1)) AS "+movedColumn)
+	}
 	group := ""
 	if len(w.plan.keys) > 0 {
 		keys := make([]string, len(w.plan.keys))

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -12,6 +13,9 @@ import (
 
 	"tributary/schemas"
 )
+
+// errMoved: the archive has a month since it was planned without one, or may have.
+var errMoved = errors.New("a month moved to the archive meanwhile")
 
 // read runs a plan and reads its answer.
 func (p *Plan) read(ctx context.Context, conn driver.Conn, sql string) (*Table, error) {
@@ -28,13 +32,18 @@ func (p *Plan) read(ctx context.Context, conn driver.Conn, sql string) (*Table, 
 		at[columns[i]], into[i] = i, reflect.New(kind.ScanType()).Interface()
 	}
 	value := func(name string) any { return reflect.ValueOf(into[at[name]]).Elem().Interface() }
+	told := false
 	for n := -1; rows.Next(); n++ {
+		told = true
 		if err := rows.Scan(into...); err != nil {
 			return nil, fmt.Errorf("reading a row: %w", err)
 		}
 		if n < 0 { // the totals come first
 			if all, ok := value("rows_in_all").(uint64); ok {
 				t.Groups = int(all) - 1
+			}
+			if p.unmoved && value(movedColumn) != uint64(0) {
+				return nil, errMoved
 			}
 			if value("is_total").(uint8) != 1 {
 				return nil, fmt.Errorf("the first row is not the totals: %v", columns)
@@ -52,6 +61,9 @@ func (p *Plan) read(ctx context.Context, conn driver.Conn, sql string) (*Table, 
 		r.Figures, r.Before = p.figuresOf(value)
 		r.Keys = p.keysOf(value)
 		t.Rows = append(t.Rows, r)
+	}
+	if p.unmoved && !told && rows.Err() == nil { // no row at all: none says whether a month has moved
+		return nil, errMoved
 	}
 	if len(p.keys) == 0 {
 		t.Rows, t.Groups = []Row{t.Totals}, 1

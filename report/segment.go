@@ -13,6 +13,8 @@ type segment struct {
 	conditions []string
 	// kept: the projection of the sums answers it.
 	kept bool
+	// few is the projection of few dimensions that answers it, "" for none.
+	few string
 	// daily: the time is told by the day of UTC, which the projection of days has.
 	daily bool
 	// having is a condition on groups, "" for none.
@@ -32,18 +34,50 @@ const day = 24 * time.Hour
 
 func date(t time.Time) string { return "toDate('" + t.UTC().Format(time.DateOnly) + "')" }
 
+// A reading is what all that is asked of a fact, but its time, takes.
+type reading struct {
+	// kept: it is in the projection, by the dimensions named.
+	kept  bool
+	named []string
+	// sums are the figures.
+	sums []*schemas.Metric
+	// fine: it takes quarters of an hour.
+	fine bool
+	// single: the figures of two segments cannot be added up.
+	single bool
+}
+
+func (r *reading) add(kept, fine bool, named []string) {
+	r.kept, r.fine, r.named = r.kept && kept, r.fine || fine, append(r.named, named...)
+}
+
+// few is the projection of a fact that has all of it by few dimensions, "" where none has.
+func (r *reading) few(f *schemas.Fact) string {
+	lacks := func(m *schemas.Metric) bool { return m.Sum[f.Name] != "" && !slices.Contains(schemas.FewSums, m.Name) }
+	if !r.kept || slices.ContainsFunc(r.sums, lacks) {
+		return ""
+	}
+	for _, few := range f.Few {
+		has := strings.Fields(few.Kept)
+		if !slices.ContainsFunc(r.named, func(name string) bool { return !slices.Contains(has, name) }) {
+			return few.Name
+		}
+	}
+	return ""
+}
+
 // segments are a fact's rows of a span: whole where the projection has what tells them apart, else the days that the
-// projection has and the rows at their edges. kept says whether all else that is asked is in the projection, fine that it
-// takes quarters of an hour; single that the figures of two segments cannot be added up.
-func (s *span) segments(f *schemas.Fact, kept, fine, single bool) []segment {
+// projection has and the rows at their edges.
+func (s *span) segments(f *schemas.Fact, r *reading) []segment {
 	if f.Archive {
 		return []segment{s.archived()}
 	}
+	kept, single := r.kept, r.single
 	if s.basis == ByReceived {
 		return s.received(kept, single)
 	}
 	if s.known.IsZero() {
-		return s.whole(f, kept, fine, single)
+		return s.whole(f, r)
 	}
 	whole := segment{kept: kept, conditions: s.booked(f, kept)}
 	until := s.known.Add(time.Millisecond) // before it
@@ -62,10 +96,10 @@ func (s *span) segments(f *schemas.Fact, kept, fine, single bool) []segment {
 }
 
 // whole is the period, or both: days of UTC within, and quarters of an hour at their edges. Days have a small part of the
-// rows that their quarters have.
-func (s *span) whole(f *schemas.Fact, kept, fine, single bool) []segment {
-	all := []segment{{kept: kept, conditions: s.booked(f, kept)}}
-	if !kept || fine {
+// rows that their quarters have, unless a projection of few dimensions has fewer.
+func (s *span) whole(f *schemas.Fact, r *reading) []segment {
+	all := []segment{{kept: r.kept, few: r.few(f), conditions: s.booked(f, r.kept)}}
+	if !r.kept || r.fine {
 		return all
 	}
 	var days, edges []string
@@ -87,10 +121,10 @@ func (s *span) whole(f *schemas.Fact, kept, fine, single bool) []segment {
 			edges = append(edges, quarters(f, Period{within.To, p.To}))
 		}
 	}
-	if days == nil || single && edges != nil {
+	if days == nil || edges != nil && (r.single || all[0].few != "") {
 		return all
 	}
-	list := []segment{{kept: true, daily: true, conditions: either(days)}}
+	list := []segment{{kept: true, daily: true, few: all[0].few, conditions: either(days)}}
 	if edges != nil {
 		list = append(list, segment{kept: true, conditions: either(edges)})
 	}

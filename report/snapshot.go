@@ -49,7 +49,8 @@ func (e *Engine) readNames(ctx context.Context) (Names, error) {
 }
 
 // readAbsent reads which tables have no row, so that they need not be planned: the old archives and the traffic that an
-// installation does not have. The archive that months move to is none of them: a month may move at any time.
+// installation does not have, and the archive that months move to while none has moved. A month may move at any time: the
+// SQL then says so itself, by the same look at the months that its rows are counted by (movedColumn).
 func (e *Engine) readAbsent(ctx context.Context) (map[string]bool, error) {
 	var tables []string
 	for _, f := range schemas.Facts {
@@ -58,6 +59,7 @@ func (e *Engine) readAbsent(ctx context.Context) (map[string]bool, error) {
 			tables = append(tables, quote(strings.ReplaceAll(f.Table, "{grain}", schemas.GrainQuarter)))
 		}
 	}
+	tables = append(tables, quote(schemas.TableArchiveMonths))
 	rows, err := e.cfg.Conn.Query(ctx, "SELECT name FROM system.tables WHERE database = "+quote(e.cfg.Database)+
 		" AND name IN ("+strings.Join(tables, ", ")+") AND total_rows = 0")
 	if err != nil {
@@ -69,6 +71,9 @@ func (e *Engine) readAbsent(ctx context.Context) (map[string]bool, error) {
 		var name string
 		if err := rows.Scan(&name); err != nil {
 			return nil, fmt.Errorf("looking for tables without rows: %w", err)
+		}
+		if name == schemas.TableArchiveMonths {
+			name = schemas.TableArchiveSums
 		}
 		absent[name] = true
 	}

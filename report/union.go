@@ -81,33 +81,37 @@ func (w *writing) branches(f *schemas.Fact, e era) []string {
 	}
 	q := &w.plan.question
 	b := branch{form: form{fact: &fact, table: fact.Table, basis: q.Basis, zone: w.plan.zone}}
-	kept, fine := true, false
+	reads := reading{kept: true, sums: w.parts}
 	for _, c := range w.conditions(&b.form) {
 		if c.none {
 			return nil
 		}
-		kept, fine, b.cut = kept && c.kept, fine || c.fine, b.cut || c.cut
+		reads.add(c.kept, c.fine, c.named)
+		b.cut = b.cut || c.cut
 		if c.text != "" && !c.cut {
 			b.conditions = append(b.conditions, c.text)
 		}
 	}
 	for _, k := range w.plan.keys {
 		key := w.keyOf(&b.form, k, &e, false)
-		kept, fine, b.cut = kept && key.kept, fine || key.fine, b.cut || key.cut
+		reads.add(key.kept, key.fine, key.named)
+		b.cut = b.cut || key.cut
 	}
-	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return counts(m, f.Name) })
+	reads.single = slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return counts(m, f.Name) })
 	var list []string
-	for _, seg := range e.segments(&fact, kept, fine, single) {
+	for _, seg := range e.segments(&fact, &reads) {
 		b.era, b.keys = e.told(&b.form, seg.daily), nil
 		for _, k := range w.plan.keys {
 			b.keys = append(b.keys, w.keyOf(&b.form, k, &e, seg.daily))
 		}
 		list = append(list, w.branch(&b, seg, false))
-		if single && len(w.plan.keys) > 0 {
+		if reads.single && len(w.plan.keys) > 0 {
 			list = append(list, w.branch(&b, seg, true))
 		}
 		how := "rows of "
 		switch {
+		case seg.few != "":
+			how = "projection " + seg.few + " of "
 		case seg.daily:
 			how = "projection by day of "
 		case seg.kept:
@@ -159,7 +163,8 @@ func (w *writing) keyOf(f *form, k key, e *era, daily bool) expression {
 		if number.constant {
 			return expression{text: "''", constant: true, kept: true}
 		}
-		return expression{text: undeclared(number.text, name.text), kept: number.kept && name.kept}
+		return expression{text: undeclared(number.text, name.text), kept: number.kept && name.kept,
+			named: append(number.named, name.named...)}
 	}
 	key := f.of(k.by)
 	if e.number == 0 || !k.local {

@@ -35,9 +35,27 @@ type Fact struct {
 	// else it tells apart: what Where asks for, and what an audit goes by.
 	Kept string
 	Also []string
+	// Few are projections that keep the sums by some of Kept alone, each with the names of its own: they have a small part of
+	// the rows, and what names no other dimension is read from them.
+	Few []Few
 	// Names are what has a number and a name that its rows tell: the latest of them is shown.
 	Names []string
 }
+
+// A Few is what a projection keeps the sums [FewSums] by: the quarter of an hour, and a few dimensions.
+type Few struct{ Name, Kept string }
+
+// FewSums are the figures that projections of few dimensions keep: what clicks, conversions, revenue, cost, profit, ROI and EPC
+// are made of. Each more would be paid for in every insert, three times.
+var FewSums = []string{"clicks", "cost", "unique_clicks", "conversions", "revenue_hold_counted", "revenue_confirmed",
+	"revenue_hold_counted_blocked", "revenue_confirmed_blocked"}
+
+// What a few dimensions are: who sent the visitor, with what, and where to.
+var (
+	fewOfTraffic = Few{"by_traffic", "campaign_id source_id campaign source buyer team quarter"}
+	fewOfVisitor = Few{"by_visitor", "country device os browser quarter"}
+	fewOfOffer   = Few{"by_offer", "offer_id landing_id offer landing quarter"}
+)
 
 // What sums are kept by: campaign, source and time first, which most questions name.
 const (
@@ -54,9 +72,11 @@ const (
 var Facts = []Fact{
 	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer + " " + ofBlock,
 		Also:  []string{auditDay, auditMonth, auditStamp, layoutOne},
+		Few:   []Few{fewOfTraffic, fewOfVisitor, fewOfOffer},
 		Names: []string{"campaign", "source", "offer", "landing"}},
 	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event " + ofBlock,
-		Also: []string{auditDay, auditMonth, auditStamp}},
+		Also: []string{auditDay, auditMonth, auditStamp},
+		Few:  []Few{fewOfTraffic, fewOfVisitor, fewOfOffer}},
 	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
 		Also: []string{auditDay, auditMonth, auditStamp, "copy"}, Names: []string{"campaign", "source"}},
 	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy", Kept: ofVisit + " " + ofOffer,

@@ -38,6 +38,8 @@ type keeper struct {
 	states chan *State // the latest that is not kept yet
 	latest *State      // of run, and of load before it; nil: none
 	note   string      // of Open; empty for nothing
+	// began is when the copy that Open started from was written; zero: it started from none.
+	began  time.Time
 	unkept atomic.Pointer[string]
 }
 
@@ -166,7 +168,7 @@ func (k *keeper) load(known kinds) (*State, []Refusal, error) {
 	if err != nil {
 		return nil, nil, k.setAside(err)
 	}
-	k.latest = state
+	k.latest, k.began = state, info.ModTime()
 	return state, refused, nil
 }
 

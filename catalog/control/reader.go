@@ -294,11 +294,25 @@ func (r *Reader) runExpiry(ctx context.Context) {
 	}
 }
 
+func (r *Reader) hasCaughtUp() bool {
+	select {
+	case <-r.caught:
+		return true
+	default:
+		return false
+	}
+}
+
 // Notes say what a person should know of the topic, each in a sentence; none where all is well.
 func (r *Reader) Notes() (notes []string) {
 	if since := r.Blind(); !since.IsZero() {
 		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here",
 			since.UTC().Format(time.RFC3339))
+		if began := r.keeper.began; !began.IsZero() && !r.hasCaughtUp() {
+			// The topic did not change until this process's forerunner ended, but nobody knows when that was.
+			text = fmt.Sprintf("the topic control has not been seen since the start: in force here is the copy of %s, and what was "+
+				"written since then is not", began.UTC().Format(time.RFC3339))
+		}
 		if p := r.problem.Load(); p != nil {
 			text += " (" + *p + ")"
 		}

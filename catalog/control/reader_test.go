@@ -79,6 +79,10 @@ func TestStartWithoutKafka(t *testing.T) {
 	stop()
 	r.cluster.Close()
 	began := time.Now()
+	kept := began.Add(-3 * time.Hour).Truncate(time.Second)
+	if err := os.Chtimes(r.cfg.Copy, kept, kept); err != nil {
+		t.Fatal(err)
+	}
 	again, _ := r.open()
 	if got := things(again.Now()); !slices.Equal(got, []string{"a=1", "b=1"}) || again.Ready() != nil {
 		t.Errorf("%q, ready %v", got, again.Ready())
@@ -89,7 +93,8 @@ func TestStartWithoutKafka(t *testing.T) {
 	}
 	eventually(t, "the note", func() bool {
 		notes := again.Notes()
-		return len(notes) == 1 && strings.Contains(notes[0], "has not been seen since")
+		return len(notes) == 1 && strings.Contains(notes[0], "has not been seen since the start") &&
+			strings.Contains(notes[0], kept.UTC().Format(time.RFC3339))
 	})
 	// And with neither.
 	r.cfg.Copy = filepath.Join(t.TempDir(), "none")

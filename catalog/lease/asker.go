@@ -58,7 +58,9 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	a.client, err = kgo.NewClient(append(append([]kgo.Opt{}, cfg.Books.Kafka...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(cfg.Requests), kgo.ProducerLinger(0))...)
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(cfg.Requests), kgo.ProducerLinger(0),
+		// What Kafka may have is given up too when its time is over, or an edge that loses Kafka could never stop. It may come twice.
+		kgo.AllowIdempotentProduceCancellation())...)
 	if err != nil {
 		a.closeReader()
 		return nil, fmt.Errorf("making a Kafka client: %w", err)
@@ -156,8 +158,20 @@ func (a *Asker) send(ctx context.Context) {
 		}
 		records = append(records, &kgo.Record{Value: value, Partition: 0})
 	}
-	if err := a.client.ProduceSync(limited, records...).FirstErr(); err != nil && ctx.Err() == nil {
-		a.cfg.Logger.Debug("leases are asked for again", zap.Error(err))
+	answered := make(chan error, len(records))
+	for _, r := range records {
+		a.client.Produce(limited, r, func(_ *kgo.Record, err error) { answered <- err })
+	}
+	for range records {
+		var err error
+		select {
+		case err = <-answered:
+		case <-limited.Done(): // the client waits longer for an answer to what it has sent
+			err = limited.Err()
+		}
+		if err != nil && ctx.Err() == nil {
+			a.cfg.Logger.Debug("leases are asked for again", zap.Error(err))
+		}
 	}
 }
 

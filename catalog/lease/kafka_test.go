@@ -2,6 +2,8 @@ package lease
 
 import (
 	"context"
+	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,6 +156,59 @@ func TestThreeEdgesOnKafka(t *testing.T) {
 	stops[1]()
 	if b := r.book(Key{7, day}); b.Committed() != limit {
 		t.Errorf("the book has %d clicks, sent were %d", b.Committed(), sent.Load())
+	}
+}
+
+// lost is a connection that nothing goes over any more from some moment on, and that says nothing of it.
+type lost struct {
+	net.Conn
+	now   *atomic.Bool
+	ended chan struct{}
+	once  sync.Once
+}
+
+func (c *lost) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.now.Load() {
+		<-c.ended
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *lost) Write(p []byte) (int, error) {
+	if c.now.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *lost) Close() error {
+	c.once.Do(func() { close(c.ended) })
+	return c.Conn.Close()
+}
+
+// TestAnEdgeStopsWithoutKafka: what it gives back reaches nobody, and it stops all the same.
+func TestAnEdgeStopsWithoutKafka(t *testing.T) {
+	r := newRig(t)
+	_, _ = r.role()
+	var now atomic.Bool
+	plain := r.books.Kafka
+	r.books.Kafka = append(slices.Clone(plain), kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return &lost{Conn: c, now: &now, ended: make(chan struct{})}, err
+	}))
+	edge, stop := r.edge(Offer{ID: 7, Cap: 5000, Zone: time.UTC})
+	r.books.Kafka = plain
+	r.until("it has a lease", func() bool { return edge.Held(7).Has(Day(noon, time.UTC)) })
+	now.Store(true)
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(30 * time.Second):
+		now.Store(false)
+		t.Fatal("it has not stopped 30 s after Kafka was lost")
 	}
 }
 

@@ -49,6 +49,8 @@ type Tables struct {
 	Database string
 	// Since leaves out rows that the edge received before, of an earlier run; the zero time takes all.
 	Since time.Time
+	// Without names campaigns whose traffic is somebody else's.
+	Without []string
 }
 
 // Compare asks ClickHouse for every total that the truth knows, over all and by campaign and source, and answers what
@@ -150,11 +152,20 @@ func (tables Tables) where() string {
 	return fmt.Sprintf("received_at >= fromUnixTimestamp64Milli(toInt64(%d), 'UTC')", tables.Since.UnixMilli())
 }
 
+// whereOurs is where, of a table with campaigns.
+func (tables Tables) whereOurs() string {
+	text := tables.where()
+	if len(tables.Without) > 0 {
+		text += " AND campaign NOT IN ('" + strings.Join(tables.Without, "', '") + "')"
+	}
+	return text
+}
+
 func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group]*Totals, error) {
 	got := map[Group]*Totals{}
 	clicks := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(count()), %s, "+
 		"toInt64(countIf(landing_id != 0)) FROM %s.clicks WHERE %s GROUP BY campaign, source",
-		microsOf("sum(cost)"), tables.Database, tables.where())
+		microsOf("sum(cost)"), tables.Database, tables.whereOurs())
 	err := query(ctx, conn, clicks, func(rows driver.Rows) error {
 		var key Group
 		var n, cost, views int64
@@ -175,7 +186,7 @@ func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group
 	conversions := fmt.Sprintf("SELECT toString(campaign), toString(source), %s, %s, %s, %s, toInt64(countIf(kind != "+
 		"'rescored')) FROM %s.conversions WHERE %s GROUP BY campaign, source",
 		strings.Join(sums, ", "), microsOf("sum(revenue_hold_delta)"), microsOf("sum(revenue_confirmed_delta)"),
-		microsOf("sumIf(revenue_hold_delta, NOT confirmed_only) + sum(revenue_confirmed_delta)"), tables.Database, tables.where())
+		microsOf("sumIf(revenue_hold_delta, NOT confirmed_only) + sum(revenue_confirmed_delta)"), tables.Database, tables.whereOurs())
 	err = query(ctx, conn, conversions, func(rows driver.Rows) error {
 		var key Group
 		var t Totals
@@ -202,7 +213,7 @@ func readTraffic(ctx context.Context, conn driver.Conn, tables Tables, got map[G
 		{"landing_clicks", func(t *Totals) *int64 { return &t.LandingClicks }},
 	} {
 		text := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(countIf(NOT copy)) FROM %s.%s WHERE %s "+
-			"GROUP BY campaign, source", tables.Database, table.name, tables.where())
+			"GROUP BY campaign, source", tables.Database, table.name, tables.whereOurs())
 		err := query(ctx, conn, text, func(rows driver.Rows) error {
 			var key Group
 			var n int64

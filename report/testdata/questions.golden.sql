@@ -1,4 +1,4 @@
--- totals: projection by day of clicks, projection by day of conversions, projection by day of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
+-- totals: projection by_traffic of clicks, projection by_traffic of conversions, projection by day of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
 WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
 SELECT
@@ -100,7 +100,7 @@ FROM
 ORDER BY is_total DESC, clicks DESC NULLS LAST
 LIMIT 1000002;
 
--- local days, compared: projection of clicks, projection of conversions, projection of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
+-- local days, compared: projection by_traffic of clicks, projection by_traffic of conversions, projection of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
 WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
 SELECT

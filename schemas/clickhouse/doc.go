@@ -26,8 +26,9 @@
 //     the database lacks are made and comments set (tables.go). A column of another type is refused. docs/tables.md.
 //
 //   - What is summed has no table of its own: clicks, conversions, impressions and landing_clicks have aggregate projections by quarter of
-//     an hour (by_quarter) and by day of UTC (by_day), which are in the same part as the rows and cannot differ from them. The
-//     views of sums add up the projections (TestViewsReadProjections) and the archive tables, which have what was summed of rows that are gone. docs/decisions/projections.md.
+//     an hour (by_quarter), by day of UTC (by_day) and by few dimensions (by_traffic, by_visitor, by_offer), which are in the same part as
+//     the rows and cannot differ from them. The views of sums add up the projections (TestViewsReadProjections) and the archive tables,
+//     which have what was summed of rows that are gone. docs/decisions/projections.md.
 //
 //   - Tables that the sink writes keep the last 10,000 insert tokens.
 //

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
-	"tributary/schemas"
 )
 
 // ledgerOfBefore fills a database of the former version: clicks with all that they had, entries with none of it. Of
@@ -43,10 +40,6 @@ const filledWrongly = "SELECT count() FROM %[1]s.conversions AS e LEFT JOIN %[1]
 	"c.campaign_id = 7, (c.landing_id, c.landing, c.keyword, c.city, c.asn, c.os_version, c.hosting), " +
 	"(0, '', '', '', 0, '', false))"
 
-func ledger() *schemas.Fact {
-	return &schemas.Facts[slices.IndexFunc(schemas.Facts, func(f schemas.Fact) bool { return f.Table == "conversions" })]
-}
-
 // sameSums compares what the projection has of money with the rows, by a dimension that was filled.
 func sameSums(t *testing.T, conn driver.Conn, database string) {
 	t.Helper()
@@ -56,14 +49,13 @@ func sameSums(t *testing.T, conn driver.Conn, database string) {
 	if projected != rows || !strings.Contains(rows, "page 2") {
 		t.Errorf("the projection has\n%s\nthe rows\n%s", projected, rows)
 	}
-	for _, kind := range []string{Projection, DayProjection} {
-		name, _ := sumsOf(ledger(), kind)
+	for _, name := range Projections["conversions"] {
 		if n, err := quiet(conn, database).partsWithout(t.Context(), "conversions", name); n != 0 || err != nil {
 			t.Errorf("%d parts lack the projection %s: %v", n, name, err)
 		}
 	}
 	explained := asText(t, conn, strings.Replace("EXPLAIN "+fmt.Sprintf(query, database, 1), "ORDER BY landing ", "", 1))
-	if !strings.Contains(explained, "ReadFromMergeTree ("+Projection) && !strings.Contains(explained, "ReadFromMergeTree ("+DayProjection) {
+	if projectionsRead(explained) != 1 {
 		t.Errorf("the sums are not read from the projection:\n%s", explained)
 	}
 }

@@ -84,8 +84,9 @@ func declaredWhole(migrations []Migration, database string) []string {
 			}
 			// In the order in which ClickHouse keeps them after the migrations' ALTER.
 			t.Settings = append(slices.Clone(t.Settings), "index_granularity = 8192", "lightweight_mutation_projection_mode = 'rebuild'")
-			add(sumsOf(f, Projection))
-			add(sumsOf(f, DayProjection))
+			for _, s := range summings(f) {
+				add(sumsOf(f, s))
+			}
 		}
 		statements = append(statements, strings.Replace(createTable(&t, database, projections...), ifNotExists, "", 1))
 	}

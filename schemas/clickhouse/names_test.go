@@ -178,7 +178,7 @@ func TestNamesReadProjections(t *testing.T) {
 		"SELECT * FROM tributary.epc_roi_by_offer WHERE offer_id = 1",
 	} {
 		plan := asText(t, conn, "EXPLAIN indexes = 1 "+query)
-		n := strings.Count(plan, "ReadFromMergeTree ("+Projection+"_") + strings.Count(plan, "ReadFromMergeTree ("+DayProjection+"_")
+		n := projectionsRead(plan)
 		if n != 4 {
 			t.Errorf("%s reads %d projections of 4:\n%s", query, n, plan)
 		}

@@ -31,8 +31,8 @@ const (
 // click that still lies in an edge's spool.
 const maxStep = 10 * time.Minute
 
-// restartLimit is how long Apache Kafka may take to answer again.
-const restartLimit = time.Minute
+// restartLimit is how long Apache Kafka may take to answer again: a minute is not enough on a machine that does much else.
+const restartLimit = 5 * time.Minute
 
 // kinds are what can be done to this site.
 func (s *site) kinds() []kind {
@@ -46,7 +46,7 @@ func (s *site) kinds() []kind {
 			if m.disk != nil {
 				full = append(full, m.name)
 			}
-		case "ingest", "sink":
+		case "ingest", "sink", "control":
 			roles = append(roles, m.name)
 			if m.disk != nil {
 				spools = append(spools, m.name)

@@ -93,7 +93,7 @@ func (l *ledger) judge(ctx context.Context, s *site) (*verdict, error) {
 	want := slices.Compact(l.hashes) // a click may be sent twice
 	l.hashes = want
 	got := make([]uint64, 0, len(want))
-	rows, err := s.conn.Query(ctx, "SELECT xxHash64(click_id) FROM tributary.clicks")
+	rows, err := s.conn.Query(ctx, "SELECT xxHash64(click_id) FROM tributary.clicks WHERE campaign NOT IN ('"+strings.Join(sideCampaigns, "', '")+"')")
 	if err != nil {
 		return nil, fmt.Errorf("reading click IDs: %w", err)
 	}

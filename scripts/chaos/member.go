@@ -47,7 +47,7 @@ const (
 // A member is one process of the site, through all its lives.
 type member struct {
 	name   string
-	kind   string // ingest, processor, sink, clickhouse or up
+	kind   string // ingest, processor, sink, control, clickhouse or up
 	binary string
 	args   []string
 	env    []string
@@ -191,7 +191,10 @@ func (m *member) isReady() bool {
 }
 
 // spooled answers how many records an edge has on its own disk only.
-func (m *member) spooled() (float64, error) {
+func (m *member) spooled() (float64, error) { return m.figure("tributary_ingest_spool_records") }
+
+// figure reads one of an edge's metrics that has no labels.
+func (m *member) figure(name string) (float64, error) {
 	answer, err := probe.Get(m.metrics)
 	if err != nil {
 		return 0, err
@@ -199,11 +202,11 @@ func (m *member) spooled() (float64, error) {
 	defer answer.Body.Close()
 	lines := bufio.NewScanner(answer.Body)
 	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "tributary_ingest_spool_records "); ok {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
 			return strconv.ParseFloat(value, 64)
 		}
 	}
-	return 0, fmt.Errorf("%s has no figure of its spool", m.metrics)
+	return 0, fmt.Errorf("%s has no figure %s", m.metrics, name)
 }
 
 // maxEnds is how often a process may end by itself before it is waited for in vain.

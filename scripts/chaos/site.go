@@ -46,6 +46,7 @@ type site struct {
 	config   string // file for verify and migrate
 	conn     driver.Conn
 	power    *power // of mode power
+	side     *side  // nil of mode upgrade
 
 	busyMu sync.Mutex
 	busy   map[string]bool
@@ -75,6 +76,7 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
 	}
+	s.side = newSide(s)
 	switch o.mode {
 	case modeUp:
 		return s, s.startUp(ctx, s.boundedData)
@@ -99,7 +101,7 @@ func (s *site) startRoles(ctx context.Context) error {
 	if s.tables, err = address(); err != nil {
 		return err
 	}
-	names := []string{"ingest-1", "ingest-2", "processor-1", "processor-2", "sink-1", "sink-2"}
+	names := []string{"ingest-1", "ingest-2", "processor-1", "processor-2", "sink-1", "sink-2", "control-1", "control-2"}
 	var listeners []kafka.Listener
 	proxies := map[string]*proxy{}
 	for _, name := range names {
@@ -116,11 +118,15 @@ func (s *site) startRoles(ctx context.Context) error {
 		listeners = append(listeners, kafka.Listener{Name: strings.ToUpper(strings.ReplaceAll(name, "-", "")), Port: port, Advertised: p.addr()})
 	}
 	s.report.say("starting Apache Kafka")
-	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Version: s.options.kafka, Properties: brokerProperties, Listeners: listeners}); err != nil {
+	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Version: s.options.kafka, Properties: brokerProperties,
+		Listeners: listeners, ReadyTimeout: restartLimit}); err != nil {
 		return err
 	}
 	s.brokers = s.broker.Addr()
 	if err := s.startTables(ctx); err != nil {
+		return err
+	}
+	if err := s.publishCatalog(ctx); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -139,6 +145,23 @@ func (s *site) startRoles(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// publishCatalog puts the catalog into the topic control, where the edges have it from. Commands know its names from the copy of one of
+// them.
+func (s *site) publishCatalog(ctx context.Context) error {
+	s.side.config = filepath.Join(s.options.dir, "commands.yaml")
+	text := strings.Replace(s.common("external", s.brokers, s.tables), "data_dir: "+s.data(), "data_dir: "+filepath.Join(s.options.dir, "ingest-1", "data"), 1)
+	if err := os.WriteFile(s.side.config, []byte(text+s.fromControl()), 0o600); err != nil {
+		return err
+	}
+	return s.side.publish(ctx, 0)
+}
+
+// fromControl is the section catalog of a configuration whose catalog is in the topic control.
+func (s *site) fromControl() string {
+	return fmt.Sprintf("catalog: {source: control, base_currency: %s, click_id_keys: {active: %d, keys: {%[2]d: %[3]q}}}\n",
+		s.scenario.BaseCurrency, s.scenario.KeyID, s.scenario.Secret)
 }
 
 // startTables starts ClickHouse and makes topics and tables.
@@ -242,12 +265,16 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 			return err
 		}
 		m.metrics = "http://" + ops + "/metrics"
-		text += fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s, segment_bytes: 4MiB}}\n%s", ops, listen, spool, s.scenario.CatalogYAML())
+		text = strings.Replace(text, "data_dir: "+s.data(), "data_dir: "+filepath.Join(m.dir, "data"), 1) // the copy of the topic control is its own
+		text += fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s, segment_bytes: 4MiB}%s}\n%s",
+			ops, listen, spool, s.side.shared(), s.fromControl())
 	case "processor":
 		m.args[0] = "process"
 		m.state = filepath.Join(m.dir, "state")
 		m.disk = s.newDisk(name, m.state)
 		text += fmt.Sprintf("ops: {listen: %q}\nprocessor: {state_dir: %s, instance_id: %s, session_timeout: %s, transaction_timeout: 10s}\n", listen, m.state, "p"+number, sessionTimeout)
+	case "control":
+		text += fmt.Sprintf("ops: {listen: %q}\n", listen)
 	case "sink":
 		text += fmt.Sprintf("ops: {listen: %q}\nsink: {instance_id: %s, session_timeout: %s, drain_timeout: 5s, rebalance_timeout: 10s, insert_timeout: 10s, retry_max: 2s, commit_timeout: 5s}\n", listen, "s"+number, sessionTimeout)
 	}

@@ -80,6 +80,13 @@ func (s *site) watch(ctx context.Context, t *traffic) {
 
 // trial is the run after the start: load and faults, then the judgement.
 func (s *site) trial(ctx context.Context) error {
+	beside, endSide := context.WithCancel(ctx)
+	defer endSide()
+	if s.side != nil {
+		if err := s.side.start(beside); err != nil {
+			return fmt.Errorf("the traffic beside: %w", err)
+		}
+	}
 	t, err := s.startTraffic(ctx)
 	if err != nil {
 		return err
@@ -114,6 +121,7 @@ func (s *site) trial(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.report.say("everything is healed; finishing the load")
+	endSide()
 	t.driver.Finish()
 	if err := <-t.over; err != nil {
 		return fmt.Errorf("sending: %w", err)
@@ -158,6 +166,10 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 		}
 	}
 	began := time.Now()
+	sideErr := s.side.judge(ctx)
+	if sideErr != nil && !errors.Is(sideErr, errDiffers) {
+		return fmt.Errorf("the traffic beside: %w", sideErr)
+	}
 	if err := s.drained(ctx); err != nil {
 		return err
 	}
@@ -205,7 +217,7 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
 		return errDiffers
 	}
-	return nil
+	return sideErr
 }
 
 // waitingEvery is how often it is said what is waited for.
@@ -245,7 +257,7 @@ func (s *site) settle(ctx context.Context, truth *loadgen.Truth) ([]loadgen.Diff
 	stuck := newStuck(s)
 	told := time.Now()
 	for {
-		differences, err := truth.Compare(ctx, s.conn, loadgen.Tables{})
+		differences, err := truth.Compare(ctx, s.conn, loadgen.Tables{Without: sideCampaigns})
 		if err == nil && len(differences) == 0 {
 			return nil, nil
 		}

@@ -49,10 +49,17 @@ func (s *site) startUp(ctx context.Context, prepare func(data string) error) err
 		return err
 	}
 	m.state = filepath.Join(data, "processor")
-	err = s.writeConfig("embedded", fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1]}\nprocessor: {state_dir: %s}\n%s",
-		ops, s.edges, m.state, s.scenario.CatalogYAML()))
+	declared := s.scenario.CatalogYAML()
+	if s.side != nil {
+		declared = catalogWith(s.scenario, s.side.limit, 0)
+	}
+	err = s.writeConfig("embedded", fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1]%s}\nprocessor: {state_dir: %s}\n%s",
+		ops, s.edges, s.side.shared(), m.state, declared))
 	if err != nil {
 		return err
+	}
+	if s.side != nil {
+		s.side.config = s.config
 	}
 	m.args = []string{"up", "--config", s.config}
 	m.ready = "http://" + ops + "/readyz"

@@ -4,7 +4,7 @@
 //
 // A scenario is drawn from its seed alone: how many partitions, brokers, processors and sinks there are, which clicks
 // and postbacks come when (repeated, out of order, without a click, foreign, garbage), and what goes wrong when. It is
-// played by the production code: processor.New and sink.New, on Pebble over an in-memory file system that crashes,
+// played by the production code: processor.New, sink.New and ingest.New, on Pebble over an in-memory file system that crashes,
 // kfake's brokers, a network of our own (network.go) and, in ClickHouse's place, the only stand-in there is
 // (standin.go), which decodes what clickhouse-go sends. At the end the model (model.go) computes from the records that
 // Kafka acknowledged what the tables must have, and compare (check.go) reports every difference: of money, counts,
@@ -12,6 +12,13 @@
 // machine …), of the offer's goal and the network's kind of revenue, of clicks, dead letters and findings. In the
 // middle of most runs campaigns go to other buyers, an offer declares another goal, and names change beside their IDs. A
 // processor that comes back has other settings than before, of those that change nothing which is compared.
+//
+// A third of the scenarios have a plane beside it (plane.go): edges with the topic control and leases of caps, which visitors come to over
+// HTTP; grantors; people who publish catalogs, block sources and undo it, from machines that die amid a write and whose clocks are
+// wrong; entries that break a rule. check_plane.go holds what came of it against the topics: each state that an edge showed is that after
+// some write, as a whole; what an edge says that it has seen is in force in the clicks that it takes; a blocked click is kept, marked,
+// and has its cost; all edges refuse the same and end up with the same; no day has more clicks than the cap, and it is used up; the
+// history has each change once. Package sums has the rows of scenarios in a real engine, with the archive amid them.
 //
 // Faults: a process dies at any moment (its network is cut, what it had written is still delivered, its disk is as a
 // crash leaves it) and comes back under its name; its disk is lost; it stops in order; it hangs longer than its session
@@ -30,5 +37,5 @@
 //
 // A seeded bug (mutants/*.json) that no scenario could meet names a test of its own instead of seeds (catcher.go).
 //
-// Not responsible for: real processes, disks and brokers (scripts/chaos), the edge, throughput.
+// Not responsible for: real processes, disks and brokers (scripts/chaos), the edge's spool, throughput.
 package oracle

@@ -62,9 +62,13 @@ var kafkaErrors = map[string]kafkaError{
 var kafkaErrorNames = slices.Sorted(maps.Keys(kafkaErrors))
 
 func (w *World) startKafka() error {
-	var topics []string
+	var topics, states []string
 	for _, t := range schemas.Topics {
-		topics = append(topics, t.Name)
+		if t.State {
+			states = append(states, t.Name)
+		} else {
+			topics = append(topics, t.Name)
+		}
 	}
 	var ports []int
 	for i := range w.scenario.Brokers {
@@ -72,7 +76,7 @@ func (w *World) startKafka() error {
 	}
 	var err error
 	w.cluster, err = kfake.NewCluster(kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
-		kfake.SeedTopics(int32(w.scenario.Partitions), topics...), kfake.GroupMinSessionTimeout(time.Second))
+		kfake.SeedTopics(int32(w.scenario.Partitions), topics...), kfake.SeedTopics(1, states...), kfake.GroupMinSessionTimeout(time.Second))
 	if err != nil {
 		return fmt.Errorf("starting Kafka: %w", err)
 	}
@@ -84,6 +88,9 @@ func (w *World) startKafka() error {
 				}
 			}
 		}
+	}
+	for i, t := range states {
+		_ = w.cluster.MoveTopicPartition(t, 0, int32(i%w.scenario.Brokers))
 	}
 	// Every request becomes part of the trace.
 	w.cluster.Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
@@ -148,7 +155,11 @@ func (w *World) expireMembers(ctx context.Context) {
 		return
 	}
 	defer client.Close()
+<<<<<<< HEAD
 	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, outbound.Defaults().Group)
+=======
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, grantors)
+>>>>>>> f790202ca352ca2b53bc7313f51837e07021afb2
 	if err != nil {
 		w.fail("%v", err)
 		return

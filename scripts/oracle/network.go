@@ -88,9 +88,12 @@ func (n *network) reset(port int) {
 	n.mu.Lock()
 	l := n.listeners[port]
 	n.mu.Unlock()
-	if l == nil {
-		return
+	if l != nil {
+		l.breakAll()
 	}
+}
+
+func (l *listener) breakAll() {
 	l.mu.Lock()
 	conns := l.conns
 	l.conns = nil
@@ -113,6 +116,17 @@ func (n *network) setAway(port int, away bool) {
 	l.mu.Unlock()
 	if away {
 		n.reset(port)
+	}
+}
+
+// vanish ends the listener of a process that died, with every connection to it.
+func (n *network) vanish(port int) {
+	n.mu.Lock()
+	l := n.listeners[port]
+	n.mu.Unlock()
+	if l != nil {
+		_ = l.Close()
+		l.breakAll()
 	}
 }
 
@@ -237,6 +251,13 @@ func (h *host) kill() {
 		c.up.close(false)
 		c.down.close(true)
 	}
+}
+
+// isCut tells whether the process is dead.
+func (h *host) isCut() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cut
 }
 
 // freeze holds back everything from and to the host for d.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -16,15 +18,19 @@ import (
 	sink "tributary/sink/clickhouse"
 )
 
-// A process is one processor or sink that lives, dies and is started again, always under the same name.
+// A process is one processor, sink, edge or grantor that lives, dies and is started again, always under the same name.
 type process struct {
 	world *World
 	name  string
 	skew  time.Duration
 	// run makes the role and runs it until ctx is done.
 	run func(ctx context.Context, h *host, log *zap.Logger) error
-	// disk is a processor's; nil for a sink.
+	// disk is a processor's; nil for others.
 	disk *vfs.MemFS
+	// port, copy and edge are an edge's: where it listens, the file of its copy of the topic control, the life that serves.
+	port int
+	copy string
+	edge atomic.Pointer[edgeLife]
 
 	orders chan order
 	random *rand.Rand
@@ -152,6 +158,13 @@ func (p *process) obey(o order, h *host, cancel context.CancelFunc, done chan er
 	switch o.kind {
 	case faultKill, faultLose:
 		h.kill()
+		if p.port != 0 {
+			p.world.network.vanish(p.port)
+			p.edge.Store(nil)
+			if o.kind == faultLose {
+				_ = os.Remove(p.copy)
+			}
+		}
 		if p.disk != nil {
 			if o.kind == faultLose {
 				p.disk = vfs.NewCrashableMem()

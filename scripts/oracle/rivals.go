@@ -62,9 +62,9 @@ func (g *generator) told(r *rand.Rand, c *events.Click, at time.Duration, pb *ev
 	value, _ := pb.MarshalVT()
 	note = fmt.Sprintf("postback %s of %s: %s %s %s %s %d %s", pb.ReceiptId, c.ClickId, pb.Network, pb.Event, pb.Txid,
 		statusWord(pb.Status), pb.PayoutMicros, note)
-	g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, note})
+	g.s.Inputs = append(g.s.Inputs, Input{At: at, Topic: "postbacks", Key: c.ClickId, Value: value, Note: note})
 	if r.IntN(12) == 0 {
 		at += between(r, 0, 40*time.Second)
-		g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, note + " again"})
+		g.s.Inputs = append(g.s.Inputs, Input{At: at, Topic: "postbacks", Key: c.ClickId, Value: value, Note: note + " again"})
 	}
 }

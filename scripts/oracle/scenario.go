@@ -19,6 +19,8 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 type Scenario struct {
 	Seed uint64
 	Shape
+	// Plane is what there is beside the inputs; nil of most.
+	Plane  *Plane
 	Inputs []Input
 	Faults []Fault
 }
@@ -52,6 +54,9 @@ type Input struct {
 	Key   string
 	Value []byte
 	Note  string
+	// Visit or Change is what is done in place of producing a record.
+	Visit  *Visit
+	Change *Change
 }
 
 func (i Input) String() string {
@@ -160,6 +165,7 @@ func Generate(seed uint64, o Options) *Scenario {
 	if o.has(faultOld) && r.IntN(4) == 0 {
 		g.oldOffsets()
 	}
+	g.plane(o)
 	s.Active += gap
 	slices.SortStableFunc(s.Inputs, func(a, b Input) int { return cmp.Compare(a.At, b.At) })
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
@@ -187,6 +193,9 @@ func without[T any](all []T, dropped []int) []T {
 // History is the scenario in words, in order of time.
 func (s *Scenario) History() []string {
 	lines := []string{fmt.Sprintf("seed %d: %+v", s.Seed, s.Shape)}
+	if s.Plane != nil {
+		lines = append(lines, fmt.Sprintf("%+v", *s.Plane))
+	}
 	inputs, faults := s.Inputs, s.Faults
 	for len(inputs)+len(faults) > 0 {
 		if len(faults) == 0 || len(inputs) > 0 && inputs[0].At <= faults[0].At {
@@ -232,10 +241,10 @@ func (g *generator) stretch(at time.Duration) time.Duration {
 }
 
 func (g *generator) emit(at time.Duration, topic, key string, value []byte, note string) {
-	g.s.Inputs = append(g.s.Inputs, Input{at, topic, key, value, note})
+	g.s.Inputs = append(g.s.Inputs, Input{At: at, Topic: topic, Key: key, Value: value, Note: note})
 	// A retry of the edge: the same bytes again.
 	if g.IntN(12) == 0 {
-		g.s.Inputs = append(g.s.Inputs, Input{at + between(g.Rand, 0, 60*time.Second), topic, key, value, note + " again"})
+		g.s.Inputs = append(g.s.Inputs, Input{At: at + between(g.Rand, 0, 60*time.Second), Topic: topic, Key: key, Value: value, Note: note + " again"})
 	}
 }
 
@@ -343,7 +352,7 @@ func (g *generator) pair(c *events.Click, clickAt time.Duration) {
 			pb.SourceId, pb.Source = c.SourceId, g.name("source", c.SourceId, at)
 		}
 		value, _ := pb.MarshalVT()
-		g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %d at a bound", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, pb.PayoutMicros)})
+		g.s.Inputs = append(g.s.Inputs, Input{At: at, Topic: "postbacks", Key: c.ClickId, Value: value, Note: fmt.Sprintf("postback %s of %s: %s %s %d at a bound", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, pb.PayoutMicros)})
 	}
 }
 

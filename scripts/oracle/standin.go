@@ -35,6 +35,9 @@ type standin struct {
 	mu      sync.Mutex
 	tables  map[string]*standinTable
 	mishaps []*mishap
+	// keep keeps loaded.
+	keep   bool
+	loaded []Loaded
 	// odd is what no insert of a loader should do.
 	odd []string
 	// running are when the inserts under way began.
@@ -51,6 +54,21 @@ type standinTable struct {
 	tokens *tokenLog
 	// scratch: a table that the sink made.
 	scratch bool
+	// loaded is what a scratch table was given.
+	loaded []Loaded
+}
+
+// A Loaded is one insert that was applied: of rows of one month.
+type Loaded struct {
+	Table, Columns string
+	// Body is the block as the sink sent it, format Native.
+	Body []byte
+}
+
+// Rows reads them.
+func (l *Loaded) Rows() (rows []Row, err error) {
+	blocks, err := decodeNative(l.Body)
+	return slices.Concat(blocks...), err
 }
 
 type tokenLog struct {
@@ -339,13 +357,20 @@ func (s *standin) insert(database, name, columns string, settings url.Values, bo
 		if settings.Get("insert_deduplicate") == "0" {
 			id = ""
 		}
-		s.apply(t, name, id, months[m], how)
+		if !s.apply(t, name, id, months[m], how) || !s.keep {
+			continue
+		}
+		if l := (Loaded{name, columns, body}); t.scratch {
+			t.loaded = append(t.loaded, l)
+		} else {
+			s.loaded = append(s.loaded, l)
+		}
 	}
 	return nil
 }
 
 // apply adds one block to the table. The caller holds s.mu.
-func (s *standin) apply(t *standinTable, name, id string, rows []Row, how string) {
+func (s *standin) apply(t *standinTable, name, id string, rows []Row, how string) (added bool) {
 	repeated := id != "" && t.tokens.known[id]
 	if repeated {
 		s.repeats++
@@ -355,11 +380,12 @@ func (s *standin) apply(t *standinTable, name, id string, rows []Row, how string
 			t.tokens.add(id)
 		}
 		if how == mishapOrphan && id != "" {
-			return
+			return false
 		}
-		t.rows = append(t.rows, rows...)
+		t.rows, added = append(t.rows, rows...), true
 	}
 	s.trace.add("standin", "%s: %d rows, repeated %t", name, len(rows), repeated)
+	return added
 }
 
 // snapshot copies what is compared.

@@ -141,6 +141,10 @@ func (s *standin) change(query string) ([]byte, bool, error) {
 				n++
 			}
 		}
+		for _, l := range from.loaded {
+			l.Table = m[2]
+			s.loaded = append(s.loaded, l)
+		}
 		s.trace.add("standin", "%s takes %d rows over from %s", m[2], n, m[5])
 		return nil, true, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -35,6 +36,13 @@ type World struct {
 	edge     *kgo.Client
 	edgeHost *host
 	memory   memory
+	visitors *http.Client // nil without a plane
+	granting atomic.Int64 // grantors that run, and some that are falling down
+
+	planeMu sync.Mutex
+	visits  []*visited
+	written []*wrote
+	seen    []watched
 
 	// towards and receivers are those of an outbound scenario.
 	towards   *towards
@@ -53,6 +61,8 @@ type RunOptions struct {
 	Keep bool
 	// Requests makes every request to Kafka part of the trace.
 	Requests bool
+	// Inserts keeps what ClickHouse was given.
+	Inserts bool
 	// Log takes the processes' logs; nil for none.
 	Log zapcore.Core
 }
@@ -69,6 +79,8 @@ type Result struct {
 	Rows                             map[string]int
 	Inserts, Repeats, Deaths, Faults int
 	Inputs                           int
+	// Loaded is what was applied to the tables, in order; of RunOptions.Inserts.
+	Loaded []Loaded `json:",omitempty"`
 }
 
 // patience is how long, in virtual time, the system may take to come to rest once everything is well again.
@@ -90,7 +102,7 @@ func Run(s *Scenario, o RunOptions) *Result {
 		return &Result{Seed: s.Seed, Differences: []string{err.Error()}}
 	}
 	w.play()
-	expected := w.drain()
+	expected, plane := w.drain()
 	w.stop()
 	got := w.standin.snapshot()
 	r := &Result{Seed: s.Seed, Virtual: time.Since(w.began), Rows: w.standin.counts(), Inserts: w.standin.inserts, Repeats: w.standin.repeats,
@@ -98,7 +110,9 @@ func Run(s *Scenario, o RunOptions) *Result {
 	r.Differences = append(r.Differences, w.failed...)
 	if expected != nil {
 		r.Differences = append(r.Differences, compare(expected, got)...)
+		r.Differences = append(r.Differences, comparePlane(w, expected, plane, got.rows)...)
 	}
+	r.Loaded = w.standin.loaded
 	r.Trace, r.Lines, r.Samples = w.trace.digest(), w.trace.text(), w.trace.samples
 	return r
 }
@@ -121,6 +135,7 @@ func (w *World) start() error {
 		return err
 	}
 	w.standin = newStandin("tributary", w.trace)
+	w.standin.keep = w.options.Inserts
 	l, err := w.network.listen("", portAddr(clickHousePort).String())
 	if err != nil {
 		return err
@@ -137,7 +152,7 @@ func (w *World) start() error {
 	for i := range w.scenario.Sinks {
 		w.add(w.newSink(i))
 	}
-	return nil
+	return w.startPlane()
 }
 
 func (w *World) add(p *process) {
@@ -156,13 +171,25 @@ func (w *World) play() {
 	for len(inputs)+len(faults) > 0 {
 		if len(faults) == 0 || len(inputs) > 0 && inputs[0].At <= faults[0].At {
 			w.await(inputs[0].At)
-			w.produce(inputs[0])
+			w.begin(inputs[0])
 			inputs = inputs[1:]
 			continue
 		}
 		w.await(faults[0].At)
 		w.strike(faults[0])
 		faults = faults[1:]
+	}
+}
+
+// begin does what an input says.
+func (w *World) begin(in Input) {
+	switch {
+	case in.Visit != nil:
+		w.later(0, func() { w.visit(in.Visit) })
+	case in.Change != nil:
+		w.later(0, func() { w.write(in.Change) })
+	default:
+		w.produce(in)
 	}
 }
 
@@ -262,28 +289,33 @@ func (w *World) move(arg uint64) {
 }
 
 // drain waits until everything that was to come is in the tables, and a while longer for what should not.
-func (w *World) drain() *Expected {
+func (w *World) drain() (*Expected, *planeLog) {
 	w.timers.Wait()
 	for w.pending.Load() > 0 {
 		time.Sleep(time.Second)
 		if time.Since(w.began) > 24*time.Hour {
 			w.fail("the edge cannot get rid of its inputs")
-			return nil
+			return nil, nil
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	plane, err := w.settlePlane(ctx)
+	if err != nil {
+		w.fail("%v", err)
+		return nil, nil
+	}
 	log, err := w.accepted(ctx)
 	if err != nil {
 		w.fail("%v", err)
-		return nil
+		return nil, nil
 	}
 	expected := model(log, w.scenario.Window.Milliseconds())
 	// The last postbacks may wait for their clicks until the grace has passed on the slowest clock.
 	time.Sleep(w.scenario.Grace*6/5 + 10*time.Second)
 	expired := false
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(5 * time.Second) {
-		if w.arrived(expected) {
+		if w.arrived(expected, plane) {
 			break
 		}
 		if !expired && time.Since(start) > expireAfter {
@@ -292,12 +324,15 @@ func (w *World) drain() *Expected {
 		}
 	}
 	time.Sleep(20 * time.Second)
-	return expected
+	return expected, plane
 }
 
 // arrived says whether as many rows are there as there should be.
-func (w *World) arrived(x *Expected) bool {
+func (w *World) arrived(x *Expected, plane *planeLog) bool {
 	have := w.standin.counts()
+	if plane != nil && have["control_changes"] < len(plane.changes) {
+		return false
+	}
 	letters := len(x.refused)
 	for _, n := range x.letters {
 		letters += n

@@ -505,6 +505,79 @@ CREATE TABLE tributary.clicks
             toYYYYMM(received_at),
             _archived,
             _layout >= 1
+    ),
+    PROJECTION by_traffic_bf170047
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived,
+            countIf(NOT blocked),
+            sum(cost),
+            countIf(unique AND (NOT blocked)),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived
+    ),
+    PROJECTION by_visitor_ef795496
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            country,
+            device,
+            os,
+            browser,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived,
+            countIf(NOT blocked),
+            sum(cost),
+            countIf(unique AND (NOT blocked)),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            country,
+            device,
+            os,
+            browser,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived
+    ),
+    PROJECTION by_offer_bd68de0e
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            offer_id,
+            landing_id,
+            offer,
+            landing,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived,
+            countIf(NOT blocked),
+            sum(cost),
+            countIf(unique AND (NOT blocked)),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            offer_id,
+            landing_id,
+            offer,
+            landing,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            _archived
     )
 )
 ENGINE = MergeTree
@@ -794,6 +867,85 @@ CREATE TABLE tributary.conversions
             blocked,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived
+    ),
+    PROJECTION by_traffic_410893ea
+    (
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            _archived,
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_confirmed_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            _archived
+    ),
+    PROJECTION by_visitor_38fdf918
+    (
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            country,
+            device,
+            os,
+            browser,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            _archived,
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_confirmed_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            country,
+            device,
+            os,
+            browser,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            _archived
+    ),
+    PROJECTION by_offer_b9e44b7d
+    (
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            offer_id,
+            landing_id,
+            offer,
+            landing,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            _archived,
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_confirmed_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
+            count()
+        GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            offer_id,
+            landing_id,
+            offer,
+            landing,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
             _archived
     )
 )
