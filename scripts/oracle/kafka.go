@@ -155,11 +155,7 @@ func (w *World) expireMembers(ctx context.Context) {
 		return
 	}
 	defer client.Close()
-<<<<<<< HEAD
-	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, outbound.Defaults().Group)
-=======
-	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, grantors)
->>>>>>> f790202ca352ca2b53bc7313f51837e07021afb2
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group, outbound.Defaults().Group, grantors)
 	if err != nil {
 		w.fail("%v", err)
 		return
