@@ -125,7 +125,9 @@ func (l *lane) perform(t *Target, q *queue, group []*item) (r *result) {
 	r.call, r.sent = call, true
 	ctx, cancel := context.WithTimeoutCause(l.calling, t.Timeout, fmt.Errorf("no answer within %s", t.Timeout))
 	defer cancel()
-	send := func(ctx context.Context, call *protocol.Call) (*protocol.Answer, error) { return l.e.sender.Send(ctx, t, call) }
+	send := func(ctx context.Context, call *protocol.Call) (*protocol.Answer, error) {
+		return l.e.sender.Send(ctx, t, call)
+	}
 	r.verdicts, r.answer, r.err = l.e.credentials.Tell(ctx, t.Protocol, t.Destination, requests, call, send)
 	if r.err != nil {
 		verdict := protocol.Verdict{Outcome: protocol.Again, Reason: r.err.Error()}
