@@ -261,6 +261,7 @@ CI_SEEDS := 83
 .PHONY: ci-oracle
 ci-oracle:
 	@$(MAKE) oracle SEEDS=$(CI_SEEDS)
+	@$(MAKE) oracle SEEDS=$(CI_SEEDS) ORACLEFLAGS=--outbound
 
 .PHONY: ci-chaos
 ci-chaos:

@@ -33,29 +33,23 @@ const maxTold = 100_000
 
 // withTold calls do with ClickHouse, and with how Kafka is reached.
 func (e *environment) withTold(cmd *cobra.Command, do func(ctx context.Context, c *config.Config, conn clickhouse.Conn, kafka []kgo.Opt, topic string) error) error {
-	from := e.sources()
-	from.Sections = []string{}
-	loaded, _, err := e.load(from)
+	loaded, _, err := e.loadConnections()
 	if err != nil {
 		return err
 	}
 	c := &loaded.Config
-	server, err := wiring.ClickHouseOptions(c.ClickHouse)
-	if err != nil {
-		return err
-	}
 	kafka, err := wiring.KafkaOptions(c.Kafka, "outbound-cli", zap.NewNop())
 	if err != nil {
 		return err
-	}
-	conn, err := clickhouse.Open(server)
-	if err != nil {
-		return fmt.Errorf("opening ClickHouse: %w", err)
 	}
 	ctx, _, giveBack := process.WithSignals(cmd.Context())
 	defer giveBack()
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("gave up after 5 minutes"))
 	defer cancel()
+	conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
+	if err != nil {
+		return err
+	}
 	return errors.Join(do(ctx, c, conn, kafka, c.Kafka.TopicPrefix+schemas.TopicOutboundRequests), conn.Close())
 }
 
@@ -75,11 +69,11 @@ the last try came to. The figures are ClickHouse's, about a second old.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := env.controlConfig()
+			control, err := env.controlTopic()
 			if err != nil {
 				return err
 			}
-			state, err := readControl(cmd.Context(), cfg)
+			state, err := control.read(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -257,24 +251,19 @@ expires when the destination's window is over. Every deliverer knows it within a
 		command.Args = oneArgument("outbound resume", "destination")
 	}
 	command.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := env.controlConfig()
+		topic, err := env.controlTopic()
 		if err != nil {
 			return err
 		}
 		if author == "" {
 			author = userName()
 		}
-		writer, err := control.NewWriter(cfg)
-		if err != nil {
-			return err
-		}
-		defer writer.Close()
-		ctx, _, giveBack := process.WithSignals(cmd.Context())
-		defer giveBack()
-		ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("kafka did not answer within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
-		defer cancel()
 		entry := control.Entry{Kind: hold.Kind, ID: args[0], Author: author, Reason: reason, Value: hold.Value(resumed)}
-		if _, err := writer.Write(ctx, func(*control.State) ([]control.Change, error) { return []control.Change{{Entry: entry}}, nil }); err != nil {
+		err = topic.write(cmd.Context(), func(ctx context.Context, w *control.Writer) error {
+			_, err := w.Write(ctx, func(*control.State) ([]control.Change, error) { return []control.Change{{Entry: entry}}, nil })
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(env.stdout, "%s: %s\n", strings.Fields(command.Use)[0]+"d", terminal.Shown(args[0], schemas.MaxNameBytes))

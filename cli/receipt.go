@@ -7,15 +7,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/cli/misuse"
+	told "tributary/cli/outbound"
 	"tributary/cli/terminal"
 	"tributary/deploy/process"
 	"tributary/deploy/receipts"
+	"tributary/ingest"
 	"tributary/schemas/id"
 )
 
 const receiptLong = `Says what became of a postback by the receipt_id of its answer: received, parked, joined,
-duplicate, orphan or rejected and why, and the conversion it made. The same as the edge's
-GET /v1/receipts/{id}, looked up in ClickHouse. A postback is there about a second after it was
+duplicate, orphan or rejected and why, and the conversion it made; and whom that was told to, try
+by try. The same as the edge's GET /v1/receipts/{id}, which leaves the last out, looked up in
+ClickHouse. A postback is there about a second after it was
 accepted, and what was decided about a second after the decision.
 
 Exit code 0: found. 1: ClickHouse has not seen it, or not yet.`
@@ -52,6 +55,10 @@ func newReceipt(env *environment) *cobra.Command {
 				return err
 			}
 			found, err := receipts.NewReader(conn, c.ClickHouse.Database).Find(ctx, receipt)
+			var list []told.Attempt
+			if err == nil && found != nil {
+				list, err = told.Attempts(ctx, conn, c.ClickHouse.Database, told.Filter{ID: receipt.String(), Limit: maxTold})
+			}
 			if err = errors.Join(err, conn.Close()); err != nil {
 				return reached(err, &c.ClickHouse)
 			}
@@ -60,7 +67,11 @@ func newReceipt(env *environment) *cobra.Command {
 			}
 			encoder := terminal.NewJSON(env.stdout)
 			encoder.SetIndent("", "  ")
-			return encoder.Encode(found)
+			return encoder.Encode(struct {
+				*ingest.Receipt
+				// Told is for the deployment's own people: the edge does not answer it to networks.
+				Told []told.Attempt `json:"told,omitempty"`
+			}{found, list})
 		},
 	}
 }

@@ -96,5 +96,5 @@ func TestTopPagesNameWhatIsThere(t *testing.T) {
 var foreign = map[string]bool{
 	"thejerf/suture": true, "cenkalti/backoff": true, "google/renameio": true, "natefinch/atomic": true,
 	"pressly/goose": true, "ClickHouse/ch-go": true, "golangci/golangci-lint": true, "spf13/cobra": true,
-	"net/http": true, "database/sql": true,
+	"nyaruka/phonenumbers": true, "golang.org/x/oauth2": true, "dghubble/oauth1": true, "net/http": true, "database/sql": true,
 }

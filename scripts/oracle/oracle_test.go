@@ -46,17 +46,20 @@ func TestScenario(t *testing.T) {
 	fmt.Fprintf(os.Stdout, "%s%s\n", resultMark, out)
 }
 
-// ciSeeds are played by every `go test`.
+// ciSeeds are played by every `go test`, and as many of what is told to others.
 const ciSeeds = 26
 
 // TestOracle plays scenarios on the deterministic runtime and holds each ledger against the model. `make oracle` plays more.
 func TestOracle(t *testing.T) {
 	d := driver(t)
-	report := d.Play(t.Context(), 1, ciSeeds, os.Stderr)
-	for _, f := range report.Failures {
-		t.Errorf("seed %d (make oracle SEEDS=1 SEED=%[1]d): %s", f.Seed, f.Text())
+	for _, outbound := range []bool{false, true} {
+		d.Outbound = outbound
+		report := d.Play(t.Context(), 1, ciSeeds, os.Stderr)
+		for _, f := range report.Failures {
+			t.Errorf("outbound %t, seed %d (make oracle SEEDS=1 SEED=%[2]d): %s", outbound, f.Seed, f.Text())
+		}
+		t.Log(report)
 	}
-	t.Log(report)
 }
 
 // TestSameSeedSameBytes plays the same seeds twice, with every request to Kafka in the trace.

@@ -152,7 +152,7 @@ func (s *Scenario) conversation(r *rand.Rand, number int) {
 		}
 		value, _ := req.MarshalVT()
 		note := fmt.Sprintf("%s of %s for %s, due in %s", req.Values["told"], req.RequestId, to.Name, due.Sub(decided).Round(time.Millisecond))
-		s.Inputs = append(s.Inputs, Input{at, schemas.TopicOutboundRequests, to.Name, value, note})
+		s.Inputs = append(s.Inputs, Input{At: at, Topic: schemas.TopicOutboundRequests, Key: to.Name, Value: value, Note: note})
 		at += between(r, 0, 40*time.Second)
 	}
 }

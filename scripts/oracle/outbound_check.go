@@ -83,7 +83,8 @@ func (w *World) judge(of map[string]*history, h *history) (differences []string)
 	poisoned := strings.Contains(h.request.ConversionId, poisonNote)
 	switch final.Outcome {
 	case "delivered":
-		if !h.heard("yes") {
+		// The second of two answers is taken for that of the next call on its connection (docs/gotchas.md).
+		if !h.heard("yes") && !w.answersTwice(h.request.Destination) {
 			say("it is delivered, and %s never said so", h.request.Destination)
 		}
 	case "refused":
@@ -131,6 +132,11 @@ func (w *World) judge(of map[string]*history, h *history) (differences []string)
 		}
 	}
 	return differences
+}
+
+// answersTwice tells of a receiver that does, at some time of the run.
+func (w *World) answersTwice(name string) bool {
+	return slices.ContainsFunc(w.scenario.Faults, func(f Fault) bool { return f.Target == name+"/"+illTwice })
 }
 
 // has tells whether a kind of fault strikes.

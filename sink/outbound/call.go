@@ -125,7 +125,9 @@ func (l *lane) perform(t *Target, q *queue, group []*item) (r *result) {
 	r.call, r.sent = call, true
 	ctx, cancel := context.WithTimeoutCause(l.calling, t.Timeout, fmt.Errorf("no answer within %s", t.Timeout))
 	defer cancel()
-	send := func(ctx context.Context, call *protocol.Call) (*protocol.Answer, error) { return l.e.sender.Send(ctx, t, call) }
+	send := func(ctx context.Context, call *protocol.Call) (*protocol.Answer, error) {
+		return l.e.sender.Send(ctx, t, call)
+	}
 	r.verdicts, r.answer, r.err = l.e.credentials.Tell(ctx, t.Protocol, t.Destination, requests, call, send)
 	if r.err != nil {
 		verdict := protocol.Verdict{Outcome: protocol.Again, Reason: r.err.Error()}
@@ -195,7 +197,9 @@ func (l *lane) complete(r *result) {
 				a.Answer = clip(string(r.answer.Body), maxAnswer)
 			}
 		}
-		hold = max(hold, v.RetryAfter)
+		if !v.Alone {
+			hold = max(hold, v.RetryAfter)
+		}
 		switch v.Outcome {
 		case protocol.Delivered, protocol.Refused:
 			a.Final = true
@@ -206,7 +210,7 @@ func (l *lane) complete(r *result) {
 			a.NextDueMs = now.UnixMilli()
 			l.refused(q, outcome+": "+a.Reason, now)
 		default:
-			l.again(q, it, a, v.RetryAfter, now)
+			l.again(q, it, a, v, now)
 		}
 		q.stats.told(a)
 		l.record1(q, it, a, v.Outcome == protocol.Split)
@@ -227,7 +231,7 @@ func (l *lane) health(r *result) error {
 		return errUncounted
 	}
 	for _, v := range r.verdicts {
-		if v.Outcome != protocol.Again {
+		if v.Outcome != protocol.Again || v.Alone {
 			return nil
 		}
 	}
@@ -235,8 +239,12 @@ func (l *lane) health(r *result) error {
 }
 
 // again says when the next try is due, or that there is none.
-func (l *lane) again(q *queue, it *item, a *events.OutboundAttempt, after time.Duration, now time.Time) {
-	after = max(min(after, l.e.config.MaxRetryAfter), q.target.pause(it.tries, requestHash(it.request, it.tries)))
+func (l *lane) again(q *queue, it *item, a *events.OutboundAttempt, v protocol.Verdict, now time.Time) {
+	after := v.RetryAfter
+	if !v.Alone {
+		after = min(after, l.e.config.MaxRetryAfter)
+	}
+	after = max(after, q.target.pause(it.tries, requestHash(it.request, it.tries)))
 	due, end := now.Add(after).UnixMilli(), it.request.ExpiresMs
 	if end > 0 && due >= end {
 		if due = end - lastTry.Milliseconds(); due < now.Add(lastTry/2).UnixMilli() {

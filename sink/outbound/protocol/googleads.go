@@ -157,10 +157,10 @@ var gaCodes = map[string]Verdict{
 	"CLICK_CONVERSION_ALREADY_EXISTS": {Outcome: Delivered}, "ORDER_ID_ALREADY_IN_USE": {Outcome: Delivered},
 	"CONVERSION_ALREADY_RETRACTED": {Outcome: Delivered}, "RESTATEMENT_ALREADY_EXISTS": {Outcome: Delivered},
 	"MORE_RECENT_RESTATEMENT_FOUND": {Outcome: Delivered},
-	"TOO_RECENT_EVENT":              {Outcome: Again, RetryAfter: tooRecent}, "TOO_RECENT_CLICK": {Outcome: Again, RetryAfter: tooRecent},
-	"TOO_RECENT_CONVERSION_ACTION": {Outcome: Again, RetryAfter: tooRecent}, "TOO_RECENT_CONVERSION": {Outcome: Again, RetryAfter: tooRecent},
+	"TOO_RECENT_EVENT":              {Outcome: Again, RetryAfter: tooRecent, Alone: true}, "TOO_RECENT_CLICK": {Outcome: Again, RetryAfter: tooRecent, Alone: true},
+	"TOO_RECENT_CONVERSION_ACTION": {Outcome: Again, RetryAfter: tooRecent, Alone: true}, "TOO_RECENT_CONVERSION": {Outcome: Again, RetryAfter: tooRecent, Alone: true},
 	// What was just uploaded is not found yet.
-	"CONVERSION_NOT_FOUND": {Outcome: Again, RetryAfter: tooRecent},
+	"CONVERSION_NOT_FOUND": {Outcome: Again, RetryAfter: tooRecent, Alone: true},
 	"INTERNAL_ERROR":       {Outcome: Again}, "TRANSIENT_ERROR": {Outcome: Again}, "DEADLINE_EXCEEDED": {Outcome: Again},
 	"RESOURCE_EXHAUSTED": {Outcome: Again}, "RESOURCE_TEMPORARILY_EXHAUSTED": {Outcome: Again}, "CONCURRENT_MODIFICATION": {Outcome: Again},
 	"DUPLICATE_ORDER_ID": {Outcome: Split}, "DUPLICATE_CLICK_CONVERSION_IN_REQUEST": {Outcome: Split},
@@ -177,7 +177,7 @@ func gaVerdict(detail map[string]string, message string) Verdict {
 	for _, code := range detail { // there is one
 		known, ok := gaCodes[code]
 		if ok {
-			v.Outcome, v.RetryAfter = known.Outcome, known.RetryAfter
+			v.Outcome, v.RetryAfter, v.Alone = known.Outcome, known.RetryAfter, known.Alone
 		}
 		v.Reason = code + ": " + message
 	}

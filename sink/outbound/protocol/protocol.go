@@ -68,4 +68,6 @@ type Verdict struct {
 	Reason string
 	// RetryAfter is how long the destination asked to wait, 0 where it did not.
 	RetryAfter time.Duration
+	// Alone: RetryAfter is of this request (its click is too new); the destination is well and may be told others.
+	Alone bool
 }

@@ -66,7 +66,7 @@ func (webhook) Call(d *destination.Destination, reqs []*events.OutboundRequest, 
 		Type: "conversion." + word, Timestamp: time.UnixMilli(req.GetDecidedMs()).UTC().Format("2006-01-02T15:04:05.000Z"),
 		Data: webhookData{
 			RequestID: req.GetRequestId(), FirstRequestID: req.GetFirstRequestId(), ConversionID: req.GetConversionId(), Seq: req.GetSeq(),
-			ClickID: req.GetClickId(), ExternalID: v["external_id"], TxID: v["txid"], Event: req.GetEvent(), EventType: v["event_type"], Status: v["status"],
+			ClickID: req.GetClickId(), ExternalID: v["external_id"], TxID: v["txid"], Event: req.GetEvent(), EventType: v["event_type"], Status: or(req.GetStatusWord(), v["status"]),
 			Payout: amount(factOf(d, req)), Currency: currencyOf(factOf(d, req)), EventMS: req.GetEventMs(), ClickMS: req.GetClickMs(),
 			Campaign: req.GetCampaign(), Source: req.GetSource(), Offer: v["offer"], Network: v["network"], Country: v["country"],
 		},
