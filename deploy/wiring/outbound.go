@@ -86,7 +86,11 @@ func (s *System) firstDestinations(d *declared) error {
 	}
 	s.catalogs.Lock()
 	defer s.catalogs.Unlock()
-	compiled, err := s.compile(&s.inForce.Config)
+	c := &s.inForce.Config
+	if !s.CatalogFromControl() && len(c.Catalog.Destinations) == 0 {
+		return nil // who declares none needs no catalog here: what came for one before waits
+	}
+	compiled, err := s.compile(c)
 	if err != nil {
 		return err
 	}
