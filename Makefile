@@ -275,7 +275,7 @@ ci-demo: engine build
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
 	timeout -k 30 180 $(BINARY) demo --for 20s \
 	  --set data_dir="$$data" --set ingest.listen=127.0.0.1:18090 --set kafka.brokers=127.0.0.1:19192 \
-	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091
+	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091 --set console.listen=127.0.0.1:18082
 
 .PHONY: clean
 clean: ## Delete what was built (not data, not the engine)

@@ -114,6 +114,7 @@ func commands(env *environment) []*cobra.Command {
 		newProcess(env),
 		newSink(env),
 		newControl(env),
+		newConsole(env),
 		newMigrate(env),
 		newPostback(env),
 		newConfig(env),

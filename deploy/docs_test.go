@@ -96,5 +96,6 @@ func TestTopPagesNameWhatIsThere(t *testing.T) {
 var foreign = map[string]bool{
 	"thejerf/suture": true, "cenkalti/backoff": true, "google/renameio": true, "natefinch/atomic": true,
 	"pressly/goose": true, "ClickHouse/ch-go": true, "golangci/golangci-lint": true, "spf13/cobra": true,
-	"net/http": true, "database/sql": true,
+	"net/http": true, "database/sql": true, "modernc.org/sqlite": true, "jackc/pgx": true, "danielgtaylor/huma": true,
+	"ogen-go/ogen": true, "pquerna/otp": true, "alexedwards/scs": true, "gorilla/csrf": true,
 }

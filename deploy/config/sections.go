@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/catalog"
+	"tributary/console"
 	"tributary/ingest"
 	"tributary/processor"
 	"tributary/schemas"
@@ -23,6 +24,7 @@ type Config struct {
 	Ingest     ingest.Config    `yaml:"ingest"`
 	Processor  processor.Config `yaml:"processor"`
 	Sink       sink.Config      `yaml:"sink"`
+	Console    console.Config   `yaml:"console"`
 	Catalog    catalog.Config   `yaml:"catalog"`
 	// Stages are the settings of stages of your own, by stage: the section "stages", where there are any. See rootOf.
 	Stages map[string]any `yaml:"-"`
@@ -30,7 +32,7 @@ type Config struct {
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
-	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Catalog: catalog.Defaults()}
+	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Console: console.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
 	c.Stages = ownStages()
 	c.Ingest.Spool.Dir = filepath.Join(c.DataDir, spoolFolder)
@@ -45,6 +47,7 @@ const (
 	SectionIngest    = "ingest"
 	SectionProcessor = "processor"
 	SectionSink      = "sink"
+	SectionConsole   = "console"
 	SectionCatalog   = "catalog"
 )
 
@@ -54,6 +57,7 @@ func (c *Config) roleSections() []roleSection {
 		{SectionIngest, SectionIngest, c.Ingest.Validate},
 		{SectionProcessor, SectionProcessor, c.Processor.Validate},
 		{SectionSink, SectionSink, c.Sink.Validate},
+		{SectionConsole, SectionConsole, c.Console.Validate},
 		{SectionCatalog, SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
 	}
 	return append(sections, c.stageSections()...)
