@@ -23,7 +23,10 @@ BUF := npx --yes @bufbuild/buf@1.75.0
 # Every package of ours but what a build leaves behind.
 PACKAGES := ./...
 # The longest first: a single one at the end would leave the other processors idle.
-LONG_PACKAGES := ./sink/... ./schemas/... ./deploy/...
+LONG_PACKAGES := ./sink/clickhouse ./schemas/clickhouse/... ./deploy/embedded ./cli ./deploy/wiring ./scripts/pipeline ./processor ./deploy/... ./ingest
+# Many tests wait: for an engine that starts, for a process that is killed, for a time that is to pass. So that processors do not
+# wait with them, more packages are tested at once than there are processors.
+AT_ONCE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 export CGO_ENABLED ?= 0
 # One set of flags for all that is compiled: tests and the programs that they start share what is built.
 export GOFLAGS := $(strip $(filter-out -trimpath,$(shell $(GO) env GOFLAGS)) -trimpath)
@@ -55,7 +58,7 @@ test: engine ## Run every test (fetches the engine)
 	if [[ -n "$$missing" ]]; then \
 	  echo "test: SKIPPED: other people's clients and tools (docs/sql.md, docs/embedded-kafka.md) that need$$missing, not found here (Debian: apt-get install default-jdk-headless maven nodejs npm python3-pip kcat)"; \
 	fi
-	$(GO) test -timeout 15m $(GOTESTFLAGS) $(LONG_PACKAGES) $(PACKAGES)
+	$(GO) test -p $(AT_ONCE) -timeout 25m $(GOTESTFLAGS) $(LONG_PACKAGES) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink. -short leaves out what only `make test`
 # has to hold: work of the engine, of other processes and of a browser, in which the detector sees nothing.
@@ -65,12 +68,12 @@ RACE_PACKAGES ?= ./sink/... ./processor/... ./ingest/... ./catalog/...
 test-race: engine ## Run the tests of edge, spool, processor and sink with the race detector (needs a C compiler; RACE_PACKAGES=./... for all)
 	@compiler=$$($(GO) env CC); command -v "$${compiler%% *}" >/dev/null || { \
 	  echo "test-race: the race detector needs the C compiler $$compiler, not found here (Debian: apt-get install gcc libc6-dev)"; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 25m $(GOTESTFLAGS) $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -p $(AT_ONCE) -parallel $(AT_ONCE) -race -short -timeout 25m $(GOTESTFLAGS) $(RACE_PACKAGES)
 
 # What runs again on a real broker. The broker's own driver is tested by `make test` where there is Java.
 KAFKA_PACKAGES := ./scripts/pipeline/...
-# What of the loader depends on how a broker ends transactions and fences members.
-KAFKA_SINK := '^Test(Letters|DeathInPieces|Zombie|Rebalance)'
+# What of the loader depends on how a broker ends transactions and fences members. Most of it waits for the broker, beside the suite.
+KAFKA_SINK := ^Test(Letters|DeathInPieces|Zombie|Rebalance)
 
 .PHONY: test-kafka
 test-kafka: engine ## Run the pipeline suite and the loader's transactions on Apache Kafka (needs Java 17 and Maven; skipped, saying so, without)
@@ -80,8 +83,7 @@ test-kafka: engine ## Run the pipeline suite and the loader's transactions on Ap
 	  echo "test-kafka: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
 	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
-	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages; \
-	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) -run $(KAFKA_SINK) ./sink/clickhouse
+	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -p $(AT_ONCE) -timeout 25m -exec "$(CURDIR)/scripts/only sink/clickhouse=$(KAFKA_SINK)" $(GOTESTFLAGS) $$packages ./sink/clickhouse
 
 OUTAGE ?= 60s
 .PHONY: outage
@@ -146,8 +148,11 @@ hostile: ## Let hostile clients at the edge, with CONNECTIONS idle connections o
 bench-edge: build ## Measure the edge beside bare fasthttp and nginx, then at 80 % (BENCHFLAGS='--kafka' for Apache Kafka)
 	$(GO) run ./scripts/bench --binary $(BINARY) --only edge $(BENCHFLAGS)
 
+# All but golangci-lint, which takes longer to build than the rest to run.
+QUICK_LINTS := lint-format lint-vet lint-workflows lint-imports lint-schemas lint-compose
+
 .PHONY: lint
-lint: lint-format lint-vet lint-golangci lint-workflows lint-imports lint-schemas lint-compose ## Check format, vet, golangci-lint (staticcheck and more), workflows, imports, events, generated code, compose file
+lint: $(QUICK_LINTS) lint-golangci ## Check format, vet, golangci-lint (staticcheck and more), workflows, imports, events, generated code, compose file
 
 .PHONY: lint-format
 lint-format:
@@ -224,20 +229,22 @@ baseline: ## Take the events as they are now for what later changes must not bre
 	cd schemas && $(BUF) build -o baseline.binpb
 
 # Beside those that wait for their own faults and starts goes what only computes. Chaos on Apache Kafka has both processors busy.
-CI_STEPS := lint lint-generated test ci-race ci-kafka ci-chaos ci-oracle+ci-chaos-up upgrade-build+ci-chaos-power upgrade ci-demo
+CI_STEPS := ci-lint lint-generated test ci-race ci-kafka ci-chaos ci-oracle+ci-chaos-up upgrade-build+ci-chaos-power lint-golangci+upgrade ci-demo
 
 # Lint vets all; what `go test` would vet of it is not looked through again, and nobody debugs these binaries: without DWARF they link in half the time.
 .PHONY: ci
 ci: ## What CI runs: lint, all tests, those of the core with the race detector, oracle, chaos, an upgrade, a short demo
 	@GOTESTFLAGS='-vet=off -ldflags=-w $(GOTESTFLAGS)' scripts/steps $(CI_STEPS)
 
+.PHONY: ci-lint
+ci-lint: $(QUICK_LINTS)
+
 # Of the loader's tests, most of which wait for the engine, those with the most goroutines at once; the nights run all of them.
-RACE_SINK := '^Test(Rebalance|Zombie|LettersOfAZombie|DeathInPieces|SameInsertAtOnce|NothingIsLeftRunning|AddAllocates)'
+RACE_SINK := ^Test(Rebalance|Zombie|LettersOfAZombie|DeathInPieces|SameInsertAtOnce|NothingIsLeftRunning|AddAllocates)
 
 .PHONY: ci-race
 ci-race:
-	@$(MAKE) test-race RACE_PACKAGES='./processor/... ./ingest/... ./catalog/...'
-	@$(MAKE) test-race RACE_PACKAGES=./sink/... GOTESTFLAGS="$(GOTESTFLAGS) -run $(RACE_SINK)"
+	@$(MAKE) test-race GOTESTFLAGS="$(GOTESTFLAGS) -exec '$(CURDIR)/scripts/only sink/clickhouse=$(RACE_SINK)'"
 
 # `make test` has played as many clicks as the suite has, on the embedded broker.
 .PHONY: ci-kafka

@@ -74,3 +74,33 @@ func TestSteps(t *testing.T) {
 		}
 	}
 }
+
+// TestOnly: scripts/only gives a pattern to the tests of one folder, and of no other whose name ends like it.
+func TestOnly(t *testing.T) {
+	script, err := filepath.Abs("../scripts/only")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, c := range []struct{ folder, rule, printed string }{
+		{"a/b", "a/b=^Test(One|Two)", "-test.v -test.run=^Test(One|Two)\n"},
+		{"a/b", "b=Test", "-test.v -test.run=Test\n"},
+		{"xa/b", "a/b=Test", "-test.v\n"},
+		{"a", "a/b=Test", "-test.v\n"},
+	} {
+		folder := filepath.Join(dir, c.folder)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.Command(script, c.rule, "echo", "-test.v")
+		command.Dir = folder
+		if out, err := command.CombinedOutput(); err != nil || string(out) != c.printed {
+			t.Errorf("%s in %s: %v, printed %q, want %q", c.rule, c.folder, err, out, c.printed)
+		}
+	}
+	for _, wrong := range [][]string{nil, {"a/b=Test"}, {"Test", "echo"}, {"=Test", "echo"}} {
+		if out, err := exec.Command(script, wrong...).CombinedOutput(); err == nil || !strings.Contains(string(out), "right would be") {
+			t.Errorf("%q is taken: %s", wrong, out)
+		}
+	}
+}

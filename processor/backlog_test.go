@@ -13,6 +13,7 @@ import (
 // TestABacklogIsReadInOrder: a processor that comes late finds many clicks and few postbacks. The postbacks must not run ahead
 // of their clicks into the parking lot, which is small.
 func TestABacklogIsReadInOrder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	cfg := w.config()
 	cfg.MaxParked = 20

@@ -136,6 +136,7 @@ func contains(list []string, s string) bool {
 // TestARebalanceDoesNotStopTheOthers: when a second processor joins, the first one goes on with the partitions that it keeps,
 // without taking them over again.
 func TestARebalanceDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	h := &history{w: w}
 	cfg := w.config()
@@ -182,6 +183,7 @@ func TestARebalanceDoesNotStopTheOthers(t *testing.T) {
 
 // TestARestartOfAllMovesNothing: processors that come back, in whatever order, take the partitions whose state they have.
 func TestARestartOfAllMovesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 6)
 	h := &history{w: w}
 	const processors = 3
@@ -286,6 +288,7 @@ func (f *forgetful) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) k
 // TestAPartitionOfNobodyIsTaken: every member died between the two rebalances of a move, and came back to the assignment in
 // between.
 func TestAPartitionOfNobodyIsTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 3)
 	cfg := w.config()
 	before, err := kgo.NewClient(append(w.opts(), kgo.ConsumerGroup(cfg.Group), kgo.InstanceID(cfg.InstanceID), kgo.Balancers(&forgetful{}),

@@ -220,6 +220,7 @@ func TestLostStateIsRebuilt(t *testing.T) {
 
 // TestRebalance has a second processor join, take over half, and leave again.
 func TestRebalance(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 4)
 	h := &history{w: w}
 	cfg := w.config()

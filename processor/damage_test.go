@@ -88,6 +88,7 @@ func flip(t *testing.T, dir string) int {
 
 // TestADamagedStateIsSetAsideAndRestored flips bytes in the state's tables, and has the rest of the stream need what was in them.
 func TestADamagedStateIsSetAsideAndRestored(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"while stopped", "while running"} {
 		t.Run(when, func(t *testing.T) {
 			w := newWorld(t, testPartitions)

@@ -57,6 +57,7 @@ var fileHarms = []struct {
 // TestEveryHarmOfAStateEndsInTheRightLedger harms each kind of file of a state in each way, while the processor is stopped or running,
 // and has it decide about clicks and conversions of before: a click's copy is one, and a chargeback takes back what was booked.
 func TestEveryHarmOfAStateEndsInTheRightLedger(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
 	cfg.StateDir = t.TempDir()

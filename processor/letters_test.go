@@ -58,6 +58,7 @@ func checkOutputs(t testing.TB, outputs []stage.Output) (letters []*events.DeadL
 
 // TestARecordOfAnySizeGetsALetter: key and value are each of nothing to as much as a broker takes.
 func TestARecordOfAnySizeGetsALetter(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	p, _ := partitionOver(t, w, 0)
 	sizes := []int{0, 1, 512, 513, 4 << 10, 4<<10 + 1, 64 << 10, maxLetterRaw, maxLetterRaw + 1, 900 << 10, 901 << 10, 1000 << 10}

@@ -41,6 +41,7 @@ func awaitText(t *testing.T, p *Processor, text string) {
 // TestALostBrokerDoesNotTakeTheState: over topics made anew the processor waits and leaves its state alone; once it is told to, it goes on with
 // it, and copies of what the lost topics had do not count again. It may die at any step of its first cycle there.
 func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"", stepFlushed, stepSynced, stepProduced, stepEnded} {
 		t.Run("dies "+step, func(t *testing.T) {
 			w := newWorld(t, testPartitions)

@@ -31,6 +31,7 @@ func refusesPartitions(t *testing.T, err, want error) {
 // TestAddedPartitionsStopTheProcessor adds partitions to what goes together: a processor at work stops, and none starts with the
 // state from before, for its keys lead elsewhere now. A state of nothing is no hindrance.
 func TestAddedPartitionsStopTheProcessor(t *testing.T) {
+	t.Parallel()
 	together := []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles}
 	for _, added := range together {
 		t.Run(added, func(t *testing.T) {

@@ -227,6 +227,7 @@ func TestAStallIsOneLine(t *testing.T) {
 // TestATailWithoutMarkerIsNoLag: the embedded broker died amid a transaction, which it then forgets without a marker:
 // nobody will ever read up to the log's end.
 func TestATailWithoutMarkerIsNoLag(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	forgotten := func() *kgo.Record { return &kgo.Record{Value: []byte("forgotten")} }

@@ -155,6 +155,7 @@ func TestACrashAmidARebuild(t *testing.T) {
 
 // TestRebuildWithoutCycles: where no cycle tells, the records are taken by their timestamps, and the stream goes on right.
 func TestRebuildWithoutCycles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
 	r := w.start(cfg, w.deps(vfs.NewMem()))
@@ -338,6 +339,7 @@ func TestVisibleLeavesOutWhatWasAborted(t *testing.T) {
 // TestAPartitionBeginsWithACheckpoint: on an empty disk a partition begins with the newest shipped checkpoint and reads the rest
 // of the topics only, even where the records before it are gone from Kafka.
 func TestAPartitionBeginsWithACheckpoint(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
 	cfg.Checkpoint.URL = "/shipped"

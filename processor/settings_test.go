@@ -291,6 +291,7 @@ func (w *world) cycles() (list []*events.Cycle) {
 // TestRetentionLeavesEachCycleItsSettings: wherever the topic begins, the settings of its cycles are found: those of
 // a stretch that ended in the cycle behind it, those of the last stretch in one of its last 64 cycles.
 func TestRetentionLeavesEachCycleItsSettings(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, 1)
 	cfg := w.config()
 	fs := vfs.NewMem()

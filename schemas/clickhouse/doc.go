@@ -13,6 +13,9 @@
 //   - Every statement can be repeated, because ClickHouse has no transaction around a migration: after a crash in the
 //     middle of one, the next run starts that file again.
 //
+//   - An empty database is not taken through the migrations: it gets at once what they end in, and their rows in
+//     tributary.schema_migrations (fresh.go, TestFreshIsTheMigratedOne).
+//
 //   - A view is made after the tables, when it is not there or its text changed, and is never part of a migration. A text
 //     that a migration had when they made views counts as had (former.go, TestUpgradeFromEveryVersion).
 //

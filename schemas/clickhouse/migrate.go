@@ -64,7 +64,18 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 	}
 	r := &run{conn: conn, database: options.Database, progress: options.Progress,
 		tables: append(slices.Clone(schemas.Tables()), options.Tables...), views: options.Views}
+	began := time.Now()
+	fresh, err := r.makeFresh(ctx, migrations)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(began) / time.Duration(len(migrations))
 	applied, err := r.bring(ctx, migrations)
+	if fresh {
+		for _, m := range migrations {
+			applied = append(applied, Applied{m.Version, m.Name, took})
+		}
+	}
 	if err != nil {
 		return applied, err
 	}

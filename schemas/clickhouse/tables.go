@@ -174,14 +174,17 @@ func alterations(t *schemas.Table, there *standing, database string) []alteratio
 // dedupWindow is how many insert tokens a table that the sink writes keeps.
 const dedupWindow = "non_replicated_deduplication_window = 10000"
 
-// createTable is a table's DDL.
-func createTable(t *schemas.Table, database string) string {
+// createTable is a table's DDL, with clauses that follow its columns and indexes.
+func createTable(t *schemas.Table, database string, more ...string) string {
 	var lines []string
 	for i := range t.Columns {
 		lines = append(lines, "    "+columnClause(&t.Columns[i]))
 	}
 	for _, index := range t.Indexes {
 		lines = append(lines, "    INDEX "+index)
+	}
+	for _, clause := range more {
+		lines = append(lines, "    "+clause)
 	}
 	order := strings.Join(t.OrderBy, ", ")
 	if len(t.OrderBy) > 1 {
