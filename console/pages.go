@@ -60,6 +60,10 @@ func (s *Server) pages(mux *http.ServeMux) {
 	on("page-account-factor", s.setFactor)
 	on("page-report", s.showReport)
 	on("page-shared", s.showShared)
+	on("page-token-make", s.postToken)
+	on("page-token-end", s.endToken)
+	on("page-users", func(w http.ResponseWriter, r *http.Request) { s.showUsers(w, r, http.StatusOK, usersPage{}) })
+	on("page-user-invite", s.postInvite)
 }
 
 // show writes a page.
@@ -298,13 +302,31 @@ type accountPage struct {
 	Secret   string
 	Address  template.URL
 	Sessions []store.Session
+	Tokens   []store.Token
+	Roles    []access.Role
 	Least    int
+	Made     string // a token, shown once
 }
 
 func (s *Server) showAccount(w http.ResponseWriter, r *http.Request, status int, wrong, done string) {
+	s.showAccountWith(w, r, status, wrong, done, "")
+}
+
+func (s *Server) showAccountWith(w http.ResponseWriter, r *http.Request, status int, wrong, done, made string) {
 	p := principal(r.Context())
-	data := accountPage{page: page{Title: "Account", Who: p, Wrong: wrong, Done: done}, Least: store.MinPasswordRunes}
+	data := accountPage{page: page{Title: "Account", Who: p, Wrong: wrong, Done: done}, Least: store.MinPasswordRunes, Made: made}
 	var err error
+	if p.May(access.WriteTokens) {
+		for _, role := range access.Roles {
+			if role.Within(p.Role()) {
+				data.Roles = append(data.Roles, role)
+			}
+		}
+		if data.Tokens, err = s.store.Tokens(r.Context(), p.User.ID); err != nil {
+			s.broken(w, err)
+			return
+		}
+	}
 	if data.Sessions, err = s.store.Sessions(r.Context(), p.User.ID, s.cfg.SessionAge); err != nil {
 		s.broken(w, err)
 		return

@@ -38,28 +38,33 @@ func (s *Server) tokens(api huma.API) {
 		return listed(items, s.kept(err))
 	})
 	huma.Register(api, operation("token-make"), func(ctx context.Context, in *bodyOf[NewToken]) (*bodyOf[MadeToken], error) {
-		p, v := principal(ctx), in.Body
-		if v.Role == "" {
-			v.Role = access.Viewer
-		}
-		if v.Scope == nil {
-			v.Scope = &p.Scope
-		}
-		if err := v.Scope.Check(); err != nil {
-			return nil, huma.Error422UnprocessableEntity(err.Error())
-		}
-		if !v.Role.Within(p.Role()) || !v.Scope.Within(&p.Scope) {
-			return nil, huma.Error403Forbidden("a token may not do or see more than who makes it")
-		}
-		made := MadeToken{Token: store.Token{UserID: p.User.ID, Name: v.Name, Role: v.Role, Scope: *v.Scope}}
-		err := s.store.Change(ctx, p.actor(), func(tx *store.Tx) (err error) {
-			made.Secret, err = tx.AddToken(&made.Token, time.Duration(v.Days)*24*time.Hour)
-			return err
-		})
-		return &bodyOf[MadeToken]{made}, s.kept(err)
+		made, err := s.makeToken(ctx, principal(ctx), in.Body)
+		return &bodyOf[MadeToken]{made}, err
 	})
 	huma.Register(api, operation("token-end"), func(ctx context.Context, in *ByID) (*struct{}, error) {
 		p := principal(ctx)
 		return nil, s.kept(s.store.Change(ctx, p.actor(), func(tx *store.Tx) error { return tx.EndToken(p.all(), in.ID) }))
 	})
+}
+
+// makeToken makes one with at most the rights and the scope of its maker.
+func (s *Server) makeToken(ctx context.Context, p *Principal, v NewToken) (MadeToken, error) {
+	if v.Role == "" {
+		v.Role = access.Viewer
+	}
+	if v.Scope == nil {
+		v.Scope = &p.Scope
+	}
+	if err := v.Scope.Check(); err != nil {
+		return MadeToken{}, huma.Error422UnprocessableEntity(err.Error())
+	}
+	if !v.Role.Within(p.Role()) || !v.Scope.Within(&p.Scope) {
+		return MadeToken{}, huma.Error403Forbidden("a token may not do or see more than who makes it")
+	}
+	made := MadeToken{Token: store.Token{UserID: p.User.ID, Name: v.Name, Role: v.Role, Scope: *v.Scope}}
+	err := s.store.Change(ctx, p.actor(), func(tx *store.Tx) (err error) {
+		made.Secret, err = tx.AddToken(&made.Token, time.Duration(v.Days)*24*time.Hour)
+		return err
+	})
+	return made, s.kept(err)
 }

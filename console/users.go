@@ -135,14 +135,7 @@ func (s *Server) users(api huma.API) {
 		return nil, s.kept(s.store.Change(ctx, p.actor(), func(tx *store.Tx) error { return tx.EndSession(p.User.ID, in.ID) }))
 	})
 	huma.Register(api, operation("users"), func(ctx context.Context, _ *struct{}) (*listOf[store.User], error) {
-		items, err := s.store.Users(ctx)
-		p, seen := principal(ctx), []store.User{}
-		for _, u := range items {
-			if u.ID == p.User.ID || p.User.Role.Manages(u.Role) && u.Scope.Within(&p.Scope) {
-				seen = append(seen, u)
-			}
-		}
-		return listed(seen, s.kept(err))
+		return listed(s.seenUsers(ctx, principal(ctx)))
 	})
 	huma.Register(api, operation("user"), func(ctx context.Context, in *ByID) (*revised[store.User], error) {
 		u, err := s.managed(ctx, principal(ctx), in.ID)
@@ -152,18 +145,7 @@ func (s *Server) users(api huma.API) {
 		return &revised[store.User]{etag(u.Revision), *u}, nil
 	})
 	huma.Register(api, operation("user-invite"), func(ctx context.Context, in *bodyOf[Invitation]) (*bodyOf[Secret], error) {
-		p, v := principal(ctx), in.Body
-		v.Login = strings.ToLower(v.Login)
-		if err := store.CheckLogin(v.Login); err != nil {
-			return nil, huma.Error422UnprocessableEntity(err.Error())
-		}
-		if err := p.mayGive(v.Role, &v.Scope); err != nil {
-			return nil, err
-		}
-		if _, err := s.store.UserCalled(ctx, v.Login); !errors.Is(err, store.ErrNone) {
-			return nil, s.kept(errors.Join(err, store.ErrTaken))
-		}
-		return s.linkFor(ctx, p, &store.Link{Kind: store.LinkInvite, Login: v.Login, Role: v.Role, Scope: v.Scope})
+		return s.invite(ctx, principal(ctx), in.Body)
 	})
 	huma.Register(api, operation("user-reset"), func(ctx context.Context, in *ByID) (*bodyOf[Secret], error) {
 		p := principal(ctx)
@@ -198,6 +180,33 @@ func (s *Server) users(api huma.API) {
 		}
 		return &revised[store.User]{etag(u.Revision), *u}, nil
 	})
+}
+
+// invite makes the link with which somebody becomes a user.
+func (s *Server) invite(ctx context.Context, p *Principal, v Invitation) (*bodyOf[Secret], error) {
+	v.Login = strings.ToLower(v.Login)
+	if err := store.CheckLogin(v.Login); err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	if err := p.mayGive(v.Role, &v.Scope); err != nil {
+		return nil, err
+	}
+	if _, err := s.store.UserCalled(ctx, v.Login); !errors.Is(err, store.ErrNone) {
+		return nil, s.kept(errors.Join(err, store.ErrTaken))
+	}
+	return s.linkFor(ctx, p, &store.Link{Kind: store.LinkInvite, Login: v.Login, Role: v.Role, Scope: v.Scope})
+}
+
+// seenUsers are those whom somebody may change, and himself.
+func (s *Server) seenUsers(ctx context.Context, p *Principal) ([]store.User, error) {
+	items, err := s.store.Users(ctx)
+	seen := []store.User{}
+	for _, u := range items {
+		if u.ID == p.User.ID || p.User.Role.Manages(u.Role) && u.Scope.Within(&p.Scope) {
+			seen = append(seen, u)
+		}
+	}
+	return seen, s.kept(err)
 }
 
 func (s *Server) linkFor(ctx context.Context, p *Principal, l *store.Link) (*bodyOf[Secret], error) {

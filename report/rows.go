@@ -50,9 +50,6 @@ type Rows struct {
 // ErrScope is wrapped where a kind of rows has nothing by which a scope could be told, and who asks has one.
 var ErrScope = fmt.Errorf("%w: these rows do not say whose they are, and only who may see everything may see them", ErrQuestion)
 
-// cursor columns end the order of every log.
-var cursorColumns = []string{"received_at", "_partition", "_offset"}
-
 // sql writes the statement.
 func (q *RowQuestion) sql() (text string, columns []string, err error) {
 	if !slices.Contains(Logs, q.Kind) {
