@@ -25,27 +25,27 @@ const (
 	// Self is what everybody who is signed in may do: see who he is, change his password, end his sessions.
 	Self Right = "self"
 	// ReadReports is to ask for figures, ReadLogs for single rows, both within the scope.
-	ReadReports Right = "reports.read"
-	ReadLogs    Right = "logs.read"
+	ReadReports Right = "reports:read"
+	ReadLogs    Right = "logs:read"
 	// ReadIPs is to see visitors' addresses in logs.
-	ReadIPs Right = "ips.read"
+	ReadIPs Right = "ips:read"
 	// ReadCatalog is to see campaigns, offers and the like, within the scope; WriteCatalog to change them.
-	ReadCatalog  Right = "catalog.read"
-	WriteCatalog Right = "catalog.write"
+	ReadCatalog  Right = "catalog:read"
+	WriteCatalog Right = "catalog:write"
 	// ReadBlocks and WriteBlocks are of blocks; one who has a scope blocks within his campaigns only.
-	ReadBlocks  Right = "blocks.read"
-	WriteBlocks Right = "blocks.write"
+	ReadBlocks  Right = "blocks:read"
+	WriteBlocks Right = "blocks:write"
 	// WriteViews is to save views, WriteShares to hand out links that show figures without a sign-in, WriteTokens to make tokens.
-	WriteViews  Right = "views.write"
-	WriteShares Right = "shares.write"
-	WriteTokens Right = "tokens.write"
+	WriteViews  Right = "views:write"
+	WriteShares Right = "shares:write"
+	WriteTokens Right = "tokens:write"
 	// ReplayLetters is to see and replay dead letters.
-	ReplayLetters Right = "letters.replay"
+	ReplayLetters Right = "letters:replay"
 	// ManageUsers is to invite, change and end users with fewer rights; ReadAudit to see what everybody did.
-	ManageUsers Right = "users.manage"
-	ReadAudit   Right = "audit.read"
+	ManageUsers Right = "users:manage"
+	ReadAudit   Right = "audit:read"
 	// ReadHealth is to see how the installation is.
-	ReadHealth Right = "health.read"
+	ReadHealth Right = "health:read"
 )
 
 var (
