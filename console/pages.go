@@ -111,6 +111,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 			status, err = http.StatusServiceUnavailable, errors.New("the console's database does not answer; its log says why")
 		}
 		s.metrics.signins.WithLabelValues(outcome).Inc()
+		s.deps.Logger.Info("a sign-in was not let in", zap.String("address", c.Address), zap.String("outcome", outcome))
 		s.show(w, status, "signin.html", signInPage{page: page{Title: "Sign in", Narrow: true, Wrong: sentence(err)}, Login: c.Login, To: within(r.PostFormValue("to"))})
 		return
 	}
