@@ -58,6 +58,8 @@ test: engine ## Run every test (fetches the engine)
 	if [[ -n "$$missing" ]]; then \
 	  echo "test: SKIPPED: other people's clients and tools (docs/sql.md, docs/embedded-kafka.md) that need$$missing, not found here (Debian: apt-get install default-jdk-headless maven nodejs npm python3-pip kcat)"; \
 	fi
+	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || \
+	  echo "test: SKIPPED: the console's store on PostgreSQL, which is not found here (Debian: apt-get install postgresql)"
 	$(GO) test -p $(AT_ONCE) -timeout 25m $(GOTESTFLAGS) $(LONG_PACKAGES) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink. -short leaves out what only `make test`

@@ -78,7 +78,7 @@ func newConsoleOwner(env *environment) *cobra.Command {
 		Long: `For when nobody can sign in as an owner any more. Whoever may read data_dir (or knows
 console.database) may do this, and it is in the audit.
 
-With the LOGIN of a user, the link sets his password anew and takes his second factor away.
+With the LOGIN of a user, the link has him set a new password and takes his second factor away.
 Without, it makes a new owner. It can be used once, within an hour.`,
 		Example: `  tributary console owner
   tributary console owner ann@example.com --config tributary.yaml`,

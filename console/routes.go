@@ -59,7 +59,7 @@ var Routes = []Route{
 	{ID: "user-change", Method: http.MethodPut, Path: api + "/users/{id}", Right: access.ManageUsers, Session: true,
 		Summary: "Change name, role, scope, zone, or whether he may sign in; If-Match is needed"},
 	{ID: "user-reset", Method: http.MethodPost, Path: api + "/users/{id}/reset", Right: access.ManageUsers, Secret: true, Session: true,
-		Summary: "Make a link with which he sets a new password; his second factor is set up anew"},
+		Summary: "Make a link with which he sets a new password; he sets up his second factor again"},
 
 	{ID: "tokens", Method: http.MethodGet, Path: api + "/tokens", Right: access.WriteTokens, Summary: "Your tokens; everybody's, for who manages users"},
 	{ID: "token-make", Method: http.MethodPost, Path: api + "/tokens", Right: access.WriteTokens, Secret: true, Session: true,
