@@ -440,6 +440,16 @@ func TestFirstStart(t *testing.T) {
 			t.Errorf("used again by %s: %d", method, got.status)
 		}
 	}
+	kept := console.Deps{Store: h.store, Reports: h.reports, Catalog: func() *catalog.Config { return &declared }, Demo: true}
+	cfg := console.Config{Listen: "127.0.0.1:0", SessionAge: time.Hour}
+	first, err := console.New(t.Context(), cfg, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.PublicURL, kept.Link = strings.TrimSuffix(first.Link(), first.Link()[strings.Index(first.Link(), "/link/"):]), first.Link()
+	if second, err := console.New(t.Context(), cfg, kept); err != nil || second.Link() != first.Link() {
+		t.Errorf("a console of the same process has another link: %v", err)
+	}
 	again, err := console.New(t.Context(), console.Config{Listen: "127.0.0.1:0", SessionAge: time.Hour}, console.Deps{Store: h.store, Reports: h.reports,
 		Catalog: func() *catalog.Config { return &declared }})
 	if err != nil || strings.Contains(again.Link(), "/link/") {

@@ -45,6 +45,8 @@ type Deps struct {
 	Health func(yield func(part string, err error) bool)
 	// BaseCurrency is that of all money.
 	BaseCurrency string
+	// Link is what a console of this process gave before: it stays while it can be used.
+	Link string
 	// Demo makes an owner of its own, whom the link signs in: for data that are nobody's.
 	Demo       bool
 	Logger     *zap.Logger
@@ -189,6 +191,11 @@ func (s *Server) firstLink(ctx context.Context) (string, error) {
 	}
 	if kind == "" {
 		return s.base() + "/", nil
+	}
+	if before, is := strings.CutPrefix(s.deps.Link, s.base()+"/link/"); is {
+		if l, err := s.store.Link(ctx, before); err == nil && l.Kind == kind {
+			return s.deps.Link, nil
+		}
 	}
 	var shown string
 	err = s.store.Change(ctx, store.Actor{Name: "console", Through: "start"}, func(tx *store.Tx) (err error) {

@@ -39,6 +39,7 @@ const consolePause = 5 * time.Second
 type consoleSlot struct {
 	mu     sync.Mutex
 	server *console.Server
+	link   string // what the last one gave
 	wrong  string // why there is none, for /readyz
 }
 
@@ -116,8 +117,11 @@ func (s *System) startConsole(ctx context.Context, demo bool, to prometheus.Regi
 		return nil, errors.Join(err, conn.Close())
 	}
 	logger := s.logger.Named(UnitConsole)
+	s.console.mu.Lock()
+	link := s.console.link
+	s.console.mu.Unlock()
 	server, err := console.New(ctx, c.Console, console.Deps{
-		Store: kept, Demo: demo, Logger: logger, Registerer: registerer, Now: clock(), Version: Version(), BaseCurrency: c.Catalog.BaseCurrency,
+		Store: kept, Demo: demo, Link: link, Logger: logger, Registerer: registerer, Now: clock(), Version: Version(), BaseCurrency: c.Catalog.BaseCurrency,
 		Reports: report.New(report.Config{Conn: conn, Database: c.ClickHouse.Database, Slots: c.Console.Questions, Registerer: registerer, Now: clock()}),
 		Catalog: s.declared, Control: s.controlNow, Health: s.supervisor.States(), Blocks: s.blocks(),
 	})
@@ -127,7 +131,7 @@ func (s *System) startConsole(ctx context.Context, demo bool, to prometheus.Regi
 	to.MustRegister(registerer)
 	s.console.mu.Lock()
 	defer s.console.mu.Unlock()
-	s.console.server, s.console.wrong = server, ""
+	s.console.server, s.console.link, s.console.wrong = server, server.Link(), ""
 	return &startedConsole{server, func() error {
 		to.Unregister(registerer)
 		return errors.Join(kept.Close(), conn.Close())
