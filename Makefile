@@ -58,6 +58,8 @@ test: engine ## Run every test (fetches the engine)
 	if [[ -n "$$missing" ]]; then \
 	  echo "test: SKIPPED: other people's clients and tools (docs/sql.md, docs/embedded-kafka.md) that need$$missing, not found here (Debian: apt-get install default-jdk-headless maven nodejs npm python3-pip kcat)"; \
 	fi
+	@compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || \
+	  echo "test: SKIPPED: the console's store on PostgreSQL, which is not found here (Debian: apt-get install postgresql)"
 	$(GO) test -p $(AT_ONCE) -timeout 25m $(GOTESTFLAGS) $(LONG_PACKAGES) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink. -short leaves out what only `make test`
@@ -287,7 +289,7 @@ ci-demo: engine build
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
 	timeout -k 30 180 $(BINARY) demo --for 20s \
 	  --set data_dir="$$data" --set ingest.listen=127.0.0.1:18090 --set kafka.brokers=127.0.0.1:19192 \
-	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091
+	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091 --set console.listen=127.0.0.1:18082
 
 .PHONY: clean
 clean: ## Delete what was built (not data, not the engine)

@@ -72,6 +72,8 @@ func newInstallation(t *testing.T, dir, file string) *installation {
 		"--set",
 		"ops.listen=" + i.ops,
 		"--set",
+		"console.listen=" + address(),
+		"--set",
 		"processor.grace=2s",
 	}
 	if file != "" {

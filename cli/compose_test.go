@@ -96,6 +96,18 @@ func portOf(t *testing.T, address string) string {
 	return port
 }
 
+// consoleOfCompose: this machine alone reaches the console, at the address that its links have.
+func consoleOfCompose(t *testing.T, service composeService, c *config.Config, exposed []string) {
+	t.Helper()
+	port := portOf(t, c.Console.Listen)
+	if !slices.Contains(exposed, port) {
+		t.Errorf("the image does not expose the console's port %s", port)
+	}
+	if want := []string{"127.0.0.1:" + port + ":" + port}; !slices.Equal(service.Ports, want) || c.Console.PublicURL != "http://127.0.0.1:"+port {
+		t.Errorf("the console is published as %v and calls itself %s, want %v", service.Ports, c.Console.PublicURL, want)
+	}
+}
+
 // The compose file speaks of the program as it is: its commands, variables, ports and routes.
 func TestComposeFitsTheProgram(t *testing.T) {
 	var compose composeFile
@@ -103,6 +115,7 @@ func TestComposeFitsTheProgram(t *testing.T) {
 	ofImage, exposed := image(t)
 	sections := map[string][]string{
 		"ingest": {config.SectionIngest, config.SectionCatalog}, "process": {config.SectionProcessor}, "sink": {config.SectionSink}, "migrate": {},
+		"console": {config.SectionConsole},
 	}
 	opsPort := ""
 	known := map[string]bool{}
@@ -155,6 +168,10 @@ func TestComposeFitsTheProgram(t *testing.T) {
 		}
 		opsPort = portOf(t, c.Ops.Listen)
 		serves := map[string]string{"ingest": c.Ingest.Listen, "process": c.Ops.Listen, "sink": c.Ops.Listen}[name]
+		if name == "console" {
+			consoleOfCompose(t, service, &c, exposed)
+			continue
+		}
 		if serves == "" {
 			continue // migrate ends
 		}

@@ -101,7 +101,7 @@ func (e *environment) runDemo(parent context.Context, from config.Sources, loade
 	defer stop()
 	fmt.Fprintf(e.stdout, "Starting Kafka, ClickHouse and every role; data in %s …\n", loaded.Config.DataDir)
 	system := wiring.New(loaded, logger)
-	addEverything(system)
+	addEverything(system, true)
 	// A signal while the engines start ends the start; afterwards it ends the demo, which ends the system.
 	endStart := context.AfterFunc(ctx, stop)
 	showing, stopShowing := context.WithCancel(ctx)
@@ -114,6 +114,7 @@ func (e *environment) runDemo(parent context.Context, from config.Sources, loade
 		started = true
 		go func() {
 			defer stop()
+			o.Console = system.ConsoleLink()
 			over <- e.watchDemo(showing, loaded, o)
 		}()
 	})

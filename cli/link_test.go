@@ -149,7 +149,7 @@ func TestPrintedLinkCommandsWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	var greeting bytes.Buffer
-	greet(&greeting, &loaded.Config, env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, "acme"))
+	greet(&greeting, &loaded.Config, "", env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, "acme"))
 	printed := regexp.MustCompile(`tributary link [^` + "`" + `)\n]*`)
 	for where, c := range map[string]struct {
 		text, base string

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tributary/console/access"
+	"tributary/console/store"
 )
 
 // An exception is what the walk does not type, and why. Its number is exact: one command more is a decision, not an
@@ -224,6 +227,8 @@ func newPagesWalker(t *testing.T) *pagesWalker {
 		"127.0.0.1:8080", up.edge,
 		"127.0.0.1:8123", addresses["clickhouse.addr"],
 		"127.0.0.1:9092", addresses["kafka.brokers"],
+		"127.0.0.1:8082", addresses["console.listen"],
+		"Bearer TOKEN", "Bearer "+consoleToken(t, data),
 		"data_dir=data/demo", "data_dir="+data,
 		"data_dir=/var/lib/tributary", "data_dir="+filepath.Join(here, "restored"),
 		"/mnt/other-disk", filepath.Join(here, "other-disk"),
@@ -236,6 +241,27 @@ func newPagesWalker(t *testing.T) *pagesWalker {
 		w.until(awaited, func(_ string, err error) bool { return err == nil })
 	}
 	return w
+}
+
+// consoleToken makes an owner and a token of his in the console of an installation.
+func consoleToken(t *testing.T, data string) (shown string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), "", filepath.Join(data, filepath.FromSlash(store.File)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Change(t.Context(), store.Actor{Name: "test"}, func(tx *store.Tx) (err error) {
+		u := &store.User{Login: "walker", Role: access.Owner, Scope: access.Everything, Zone: "UTC"}
+		if err := tx.AddUser(u, ""); err != nil {
+			return err
+		}
+		shown, err = tx.AddToken(&store.Token{UserID: u.ID, Name: "walk", Role: access.Viewer, Scope: access.Everything}, time.Hour)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return shown
 }
 
 // linkPrograms puts `tributary` into the path, which adds what this installation needs where a page says nothing else,

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"tributary/deploy/config"
@@ -98,7 +100,11 @@ func newRole(env *environment, role string, add func(*wiring.System), sections [
 		if err := wiring.RestrictRole(&loaded.Config, role, logger); err != nil {
 			return err
 		}
-		return env.run(cmd.Context(), from, loaded, logger, add, nil)
+		return env.run(cmd.Context(), from, loaded, logger, add, func(s *wiring.System) {
+			if link := s.ConsoleLink(); link != "" {
+				fmt.Fprintf(env.stdout, "The console: %s%s\n", link, once(link))
+			}
+		})
 	}
 	return command
 }

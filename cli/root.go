@@ -115,6 +115,7 @@ func commands(env *environment) []*cobra.Command {
 		newSink(env),
 		newControl(env),
 		newOutbound(env),
+		newConsole(env),
 		newMigrate(env),
 		newPostback(env),
 		newConfig(env),

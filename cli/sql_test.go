@@ -39,7 +39,7 @@ func TestPrintedSQLCommandWorks(t *testing.T) {
 	}
 	var greeting bytes.Buffer
 	command := env.sqlCommand(from, loaded)
-	greet(&greeting, &loaded.Config, command, "")
+	greet(&greeting, &loaded.Config, "", command, "")
 	if !strings.Contains(greeting.String(), command+" 'SELECT * FROM epc_roi_by_campaign'") || strings.Contains(greeting.String(), "8123") {
 		t.Errorf("up prints %s", greeting.String())
 	}

@@ -24,7 +24,9 @@ click ID key that it keeps in data_dir. The example is never used with data that
 catalog of your own, and a file that is named must declare its campaigns.
 
 Who sees what: strangers reach the edge (ingest.listen) and learn there only whether it is ready;
-figures, profiles and reasons are on ops.listen, for this machine or with ops.token. The
+figures, profiles and reasons are on ops.listen, for this machine or with ops.token. The console
+(console.listen, this machine) wants a sign-in; while there is no owner, the link that is printed
+makes one. The
 embedded Kafka wants the password in data_dir, which kcat.conf and kafka-client.properties there
 hold for other clients. data_dir is closed to all users but yours.
 
@@ -55,9 +57,9 @@ func newUp(env *environment) *cobra.Command {
 			if loaded.StoodIn {
 				logger.Info("no catalog is configured: using the small built-in one, whose campaigns are examples")
 			}
-			return env.run(cmd.Context(), from, loaded, logger, addEverything, func(s *wiring.System) {
+			return env.run(cmd.Context(), from, loaded, logger, func(s *wiring.System) { addEverything(s, false) }, func(s *wiring.System) {
 				_, _, network := loaded.Config.Examples()
-				greet(env.stdout, &loaded.Config, env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, network))
+				greet(env.stdout, &loaded.Config, s.ConsoleLink(), env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, network))
 				logger.Debug("all roles have started", zap.NamedError("not_ready_yet", s.Ready()))
 			})
 		},
@@ -93,23 +95,28 @@ func (e *environment) upSources() config.Sources {
 	return from
 }
 
-// addEverything adds every unit of `up`.
-func addEverything(s *wiring.System) {
+// addEverything adds every unit of `up`. demo: the console has an owner of its own, whom its link signs in.
+func addEverything(s *wiring.System, demo bool) {
 	s.AddOps()
 	s.AddEngines()
 	s.AddSetup()
 	s.AddControl()
 	s.AddRoles()
+	s.Blocks = consoleBlocks
+	s.AddConsole(false, demo)
 	s.AddBackup()
 }
 
 // greet prints what can be tried, with the addresses in force.
-func greet(out io.Writer, c *config.Config, sqlCommand, linkCommand string) {
+func greet(out io.Writer, c *config.Config, consoleLink, sqlCommand, linkCommand string) {
 	edge := "http://" + reachable(c.EdgeListen())
 	campaign, source, network := c.Examples()
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nTributary is up. What it keeps is in %s; Ctrl-C stops it.\n\n", c.DataDir)
 	try := func(what, command string) { fmt.Fprintf(&b, "  %-9s %s\n", what, command) }
+	if consoleLink != "" {
+		try("console", consoleLink+"   (open it in a browser"+once(consoleLink)+")")
+	}
 	if campaign != "" {
 		try("click", fmt.Sprintf("curl -i '%s/c/%s?source=%s&sub1=hello'", edge, campaign, source))
 	}
@@ -127,6 +134,14 @@ func greet(out io.Writer, c *config.Config, sqlCommand, linkCommand string) {
 		try("events", fmt.Sprintf("Kafka at %s", strings.Join(c.Kafka.Brokers, ", ")))
 	}
 	fmt.Fprintln(out, b.String())
+}
+
+// once says of a link with a secret what it is good for.
+func once(link string) string {
+	if strings.Contains(link, "/link/") {
+		return "; it makes the owner, once, within a day"
+	}
+	return ""
 }
 
 // reachable turns a listening address into one to type.

@@ -21,6 +21,8 @@ type Options struct {
 	// Edge is host:port of the edge, as a person would type it. SQL is the beginning of a command line that asks
 	// ClickHouse what its last argument says.
 	Edge, SQL string
+	// Console is the address of the console that signs its reader in; empty for none.
+	Console string
 	// ClickHouse is an open connection; the caller closes it.
 	ClickHouse driver.Conn
 	Database   string
@@ -177,6 +179,9 @@ func (r *run) addresses() []string {
 		"",
 		fmt.Sprintf("The traffic goes on at %.0f requests/s. Try, in another terminal:", r.Trickle),
 		fmt.Sprintf("  a click     curl -si 'http://%s/c/%s?source=%s&sub1=hello' | grep -iE '^(location|x-click-id)'", r.Edge, campaign, source),
+	}
+	if r.Console != "" {
+		lines = append(lines, "  the console "+r.Console+"   (signs you in as the owner of the demo's data)")
 	}
 	if c := r.sample.Load(); c != nil {
 		query := url.Values{"network": {c.Offer.Network}, "click_id": {c.ID}, "event": {"sale"}, "status": {"approved"}, "payout": {"12.50"}, "currency": {"USD"}, "txid": {"mine-1"}}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/catalog"
+	"tributary/console"
 	"tributary/ingest"
 	"tributary/processor"
 	"tributary/schemas"
@@ -25,6 +26,7 @@ type Config struct {
 	Processor  processor.Config `yaml:"processor"`
 	Sink       sink.Config      `yaml:"sink"`
 	Outbound   outbound.Config  `yaml:"outbound"`
+	Console    console.Config   `yaml:"console"`
 	Catalog    catalog.Config   `yaml:"catalog"`
 	// Stages are the settings of stages of your own, by stage: the section "stages", where there are any. See rootOf.
 	Stages map[string]any `yaml:"-"`
@@ -32,7 +34,8 @@ type Config struct {
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
-	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Outbound: outbound.Defaults(), Catalog: catalog.Defaults()}
+	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Outbound: outbound.Defaults(), Console: console.Defaults(),
+		Catalog: catalog.Defaults()}
 	c.defaults()
 	c.Stages = ownStages()
 	c.Ingest.Spool.Dir = filepath.Join(c.DataDir, spoolFolder)
@@ -48,6 +51,7 @@ const (
 	SectionProcessor = "processor"
 	SectionSink      = "sink"
 	SectionOutbound  = "outbound"
+	SectionConsole   = "console"
 	SectionCatalog   = "catalog"
 )
 
@@ -58,6 +62,7 @@ func (c *Config) roleSections() []roleSection {
 		{SectionProcessor, SectionProcessor, c.Processor.Validate},
 		{SectionSink, SectionSink, c.Sink.Validate},
 		{SectionOutbound, SectionOutbound, c.Outbound.Validate},
+		{SectionConsole, SectionConsole, c.Console.Validate},
 		{SectionCatalog, SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
 	}
 	return append(sections, c.stageSections()...)

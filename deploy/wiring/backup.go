@@ -76,7 +76,7 @@ func (s *System) snapshot(ctx context.Context, folders []backup.Folder, at strin
 	}
 	logger.Info("pausing all but the edge for a snapshot")
 	began := time.Now()
-	resume, err := s.supervisor.Pause(ctx, UnitKafka, UnitClickHouse, UnitSink, UnitProcessor)
+	resume, err := s.supervisor.Pause(ctx, UnitKafka, UnitClickHouse, UnitSink, UnitProcessor, UnitConsole)
 	if err != nil {
 		return 0, fmt.Errorf("pausing for a snapshot: %w", err)
 	}

@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/catalog"
+	"tributary/catalog/control"
+	"tributary/console"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
 	"tributary/deploy/meaning"
@@ -59,11 +61,14 @@ type System struct {
 	kept       kept
 	topicsFit  atomic.Bool // they did once
 	control    controlSlot
+	console    consoleSlot
 	catalogs   sync.Mutex               // held while a catalog is made and put in force, and of inForce
 	takers     []func(*catalog.Catalog) // beside the edge; added before Run
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()
+	// Blocks makes what changes blocks for the console; nil: nothing does.
+	Blocks func(topic func(context.Context) (control.Config, error)) console.Blocks
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
 }

@@ -12,7 +12,7 @@ import (
 
 // benchMemory: `up` without traffic, all of its processes together, as proportional set size: shared pages count once.
 func benchMemory(ctx context.Context, b *bench) error {
-	addresses := make([]string, 4)
+	addresses := make([]string, 5)
 	for i := range addresses {
 		var err error
 		if addresses[i], err = freeAddress(); err != nil {
@@ -21,7 +21,7 @@ func benchMemory(ctx context.Context, b *bench) error {
 	}
 	dir := filepath.Join(b.dir, "idle")
 	p, err := b.startRole(ctx, "up", "http://"+addresses[0]+"/readyz", "--set", "data_dir="+dir, "--set", "ops.listen="+addresses[0], "--set", "ingest.listen="+addresses[1],
-		"--set", "kafka.brokers="+addresses[2], "--set", "clickhouse.addr="+addresses[3])
+		"--set", "kafka.brokers="+addresses[2], "--set", "clickhouse.addr="+addresses[3], "--set", "console.listen="+addresses[4])
 	if err != nil {
 		return err
 	}
