@@ -96,6 +96,7 @@ func TestTopPagesNameWhatIsThere(t *testing.T) {
 var foreign = map[string]bool{
 	"thejerf/suture": true, "cenkalti/backoff": true, "google/renameio": true, "natefinch/atomic": true,
 	"pressly/goose": true, "ClickHouse/ch-go": true, "golangci/golangci-lint": true, "spf13/cobra": true,
+	"code.dny.dev/ssrf": true, "doyensec/safeurl": true, "sony/gobreaker": true, "golang.org/x/time/rate": true, "hashicorp/go-retryablehttp": true,
 	"nyaruka/phonenumbers": true, "golang.org/x/oauth2": true, "dghubble/oauth1": true, "net/http": true, "database/sql": true,
 	"modernc.org/sqlite": true, "jackc/pgx": true, "danielgtaylor/huma": true,
 	"ogen-go/ogen": true, "pquerna/otp": true, "alexedwards/scs": true, "gorilla/csrf": true,

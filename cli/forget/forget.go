@@ -21,9 +21,10 @@ var Personal = schemas.PersonalColumns(schemas.Tables())
 // Remains says what Run does not reach, a line each.
 var Remains = []string{
 	"Kafka keeps the records until their retention (kafka.retention) ends; dead-letters can be listed and replayed until then.",
-	"The processor's state and checkpoints keep a click's subs and external ID for the lookback window. A postback that comes within it brings them into the ledger again: run this again when it is over.",
+	"The processor's state and checkpoints keep a click's subs and external ID for the lookback window. A postback that comes within it brings them into the ledger again: run this again when it is over. Where a destination uses IP or user agent, the state has them for up to 28 days.",
+	"What destinations have not been told yet (outbound.requests) is still told, with what it has of the click.",
 	"An edge that cannot reach Kafka keeps records in its spool and sends them later. ClickHouse deletes the files of the rows before in some minutes; its backups keep theirs.",
-	"Offers, networks and traffic sources got the click ID, and what their links' macros passed on.",
+	"Offers, networks and traffic sources got the click ID, and what their links' macros passed on; destinations got what outbound_attempts says.",
 }
 
 // maxIDs bounds one statement, maxNeedles what one of ClickHouse's searches in a text looks for.
