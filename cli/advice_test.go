@@ -208,6 +208,7 @@ var noSettings = []string{
 	"log.compact.bytes",
 	"kafka.common.security.scram",
 	"kafka.md",
+	"ops.md",
 }
 
 // Every setting that a message or a page names exists.

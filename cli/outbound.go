@@ -326,11 +326,11 @@ judged; no attempt is recorded. A destination with a test mode needs it set for 
 		},
 	}
 	command.Flags().StringVar(&id, "id", "", "`ID` of a request, a conversion, a click or a receipt")
-	command.Flags().BoolVar(&send, "send", false, "make the call")
+	command.Flags().BoolVar(&send, "send", false, "send it, instead of showing it only")
 	return command
 }
 
-// tryCall shows the call that tells a request, and makes it where send is set.
+// tryCall shows the call that tells a request, and sends it where send is set.
 func (e *environment) tryCall(ctx context.Context, t *outbound.Target, r *events.OutboundRequest, send bool) error {
 	requests := []*events.OutboundRequest{r}
 	call, err := t.Protocol.Call(t.Destination, requests, time.Now())

@@ -264,7 +264,8 @@ func columnName(f protoreflect.FieldDescriptor) string {
 		}
 		return original
 	}
-	if at, ok := strings.CutSuffix(name, "_ms"); ok {
+	// A length of time has 32 bits and keeps its name.
+	if at, ok := strings.CutSuffix(name, "_ms"); ok && f.Kind() == protoreflect.Int64Kind {
 		return at + "_at"
 	}
 	return name

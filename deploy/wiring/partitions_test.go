@@ -31,7 +31,7 @@ func (u *up) grow(n int, topics ...string) {
 	}
 }
 
-// Partitions that are added to the ledger's topic are read, and a start goes on with them. Added to what goes together, they
+// Partitions that are added to a topic that the processor only writes are read, and a start goes on with them. Added to what goes together, they
 // stop the processor alone: the edge takes on, /readyz and the log say what is wrong, and a start is refused with the way out.
 func TestAddedPartitions(t *testing.T) {
 	dir, c := t.TempDir(), newOwnCatalog(t)
@@ -51,7 +51,7 @@ func TestAddedPartitions(t *testing.T) {
 		eventually(t, "figures", func() (bool, string) { got := u.query(figures); return got == want, got })
 	}
 	send(2)
-	u.grow(9, "scored.conversions")
+	u.grow(9, "scored.clicks")
 	eventually(t, "the log", func() (bool, string) {
 		return lines.FilterMessageSnippet("more partitions than before").Len() > 0, "nothing is said"
 	})
@@ -59,7 +59,7 @@ func TestAddedPartitions(t *testing.T) {
 	send(10)
 	eventually(t, "rows of an added partition", func() (bool, string) {
 		send(4)
-		got := u.query("SELECT max(_partition) FROM tributary.conversions")
+		got := u.query("SELECT max(_partition) FROM tributary.clicks")
 		return got >= "4", got
 	})
 	if report := u.audit(dir, c.file); !report.OK() {

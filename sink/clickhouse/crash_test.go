@@ -210,7 +210,7 @@ func TestUndecodableRecord(t *testing.T) {
 	r.end(t)
 	p.check(clicks, conversions)
 	got := p.text("SELECT toString(groupArray((replaceOne(source_topic, '" + p.prefix + "', ''), n))) FROM (SELECT source_topic, count() AS n FROM %s.dead_letters WHERE kind = 'record' AND reason = 'undecodable_record' GROUP BY source_topic ORDER BY source_topic)")
-	want := "[('control.changes',1),('dead-letters',2),('impressions',1),('landing-clicks',1),('parked',1),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
+	want := "[('control.changes',1),('dead-letters',2),('impressions',1),('landing-clicks',1),('outbound.attempts',1),('parked',1),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
 	if got != want {
 		t.Errorf("dead letters: %s, want %s", got, want)
 	}

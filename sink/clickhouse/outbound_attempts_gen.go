@@ -36,7 +36,7 @@ type outboundAttempts struct {
 		Final         plainColumn[bool]
 		NextDueAt     int64Column
 		StatusCode    plainColumn[uint32]
-		TookAt        plainColumn[uint32]
+		TookMs        plainColumn[uint32]
 		Batch         plainColumn[uint32]
 		Method        wordColumn
 		Url           textColumn
@@ -59,7 +59,7 @@ func newOutboundAttempts() *outboundAttempts {
 	t.col.Resend = uint32Column()
 	t.col.Final = boolColumn()
 	t.col.StatusCode = uint32Column()
-	t.col.TookAt = uint32Column()
+	t.col.TookMs = uint32Column()
 	t.col.Batch = uint32Column()
 	t.all = []namedColumn{
 		{"request_id", "String", &t.col.RequestId},
@@ -83,7 +83,7 @@ func newOutboundAttempts() *outboundAttempts {
 		{"final", "Bool", &t.col.Final},
 		{"next_due_at", "DateTime64(3, 'UTC')", &t.col.NextDueAt},
 		{"status_code", "UInt32", &t.col.StatusCode},
-		{"took_at", "UInt32", &t.col.TookAt},
+		{"took_ms", "UInt32", &t.col.TookMs},
 		{"batch", "UInt32", &t.col.Batch},
 		{"method", "LowCardinality(String)", &t.col.Method},
 		{"url", "String", &t.col.Url},
@@ -147,7 +147,7 @@ func (t *outboundAttempts) add(value []byte, partition int32, offset int64) erro
 	t.col.Final.add(e.Final)
 	t.col.NextDueAt.add(e.NextDueMs)
 	t.col.StatusCode.add(e.StatusCode)
-	t.col.TookAt.add(e.TookMs)
+	t.col.TookMs.add(e.TookMs)
 	t.col.Batch.add(e.Batch)
 	t.col.Method.add(e.Method)
 	t.col.Url.add(e.Url)

@@ -10385,7 +10385,7 @@ CREATE TABLE tributary.outbound_attempts
     `final` Bool COMMENT 'Nothing follows by itself.',
     `next_due_at` DateTime64(3, 'UTC') COMMENT 'When the next try is due, UTC; 1970 where none is.' CODEC(Delta(8), ZSTD(1)),
     `status_code` UInt32 COMMENT 'HTTP status of the answer; 0 where none came.',
-    `took_at` UInt32 COMMENT 'From the call to its answer or failure, in milliseconds.',
+    `took_ms` UInt32 COMMENT 'From the call to its answer or failure, in milliseconds.',
     `batch` UInt32 COMMENT 'How many requests the call told; 0 where nothing was sent.',
     `method` LowCardinality(String) COMMENT 'HTTP method of the call.',
     `url` String COMMENT 'The called URL, secrets masked.' CODEC(ZSTD(1)),
