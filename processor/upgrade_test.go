@@ -146,84 +146,76 @@ func (w *world) knowsItsBooks(t *testing.T, cfg Config, fs vfs.FS) {
 
 // TestTheLedgerTellsWhatCyclesDoNot: the cycles of an upgrade are gone, and of its postbacks their edges say nothing, or the
 // wrong thing: an old edge before the new processor, a new edge before the old one. What was published tells how they
-// were decided, also where the ledger has another number of partitions.
+// were decided.
 func TestTheLedgerTellsWhatCyclesDoNot(t *testing.T) {
-	for name, ledger := range map[string]int32{"as many partitions": 0, "more partitions": 5} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, testPartitions)
-			cfg := w.config()
-			if ledger > 0 {
-				if _, err := kadm.NewClient(w.client).UpdatePartitions(t.Context(), int(ledger), schemas.TopicConversions); err != nil {
-					t.Fatal(err)
-				}
-			}
-			stamped := func(network, clickID string, units int64) {
-				pb := w.newPostback(clickID, "", events.Status_STATUS_APPROVED)
-				pb.Network, pb.PayoutMicros, pb.PayoutBaseMicros = network, units*schemas.Micros, units*schemas.Micros
-				pb.TxidScope = events.TxidScope_TXID_SCOPE_NETWORK
-				w.sendPostback(pb)
-			}
-			two := func(of func(network, clickID string, units int64)) {
-				for range 12 {
-					click := w.newClick()
-					w.sendClick(click)
-					of("usd", click.ClickId, 30)
-					of("af", click.ClickId, 8)
-				}
-			}
-			plain := func(network, clickID string, units int64) {
-				w.says(network, clickID, "", events.Status_STATUS_APPROVED, units)
-			}
-			fs := vfs.NewMem()
-			r := w.start(cfg, older(w.deps(fs), schemas.DecisionsByTransaction))
-			two(plain)
-			two(stamped)
-			w.done(r, cfg)
-			r.stop()
-			r = w.start(cfg, w.deps(fs))
-			two(plain)
-			two(stamped)
-			w.done(r, cfg)
-			deleteAll(t, w, schemas.TopicCycles)
-			two(plain)
-			w.done(r, cfg)
-			r.stop()
-			published, kept := w.publishedLedger(), contents(t, fs)
+	t.Parallel()
+	w := newWorld(t, testPartitions)
+	cfg := w.config()
 
-			again := vfs.NewMem()
-			r = w.start(cfg, w.deps(again))
-			w.awaitReplayed(r)
-			if n := valueOf(r.p.metrics.guessed); n != 0 {
-				t.Errorf("%v postbacks were guessed", n)
-			}
-			r.stop()
-			sameContents(t, contents(t, again), kept)
-			sameLedger(t, w.publishedLedger(), published)
-			w.knowsItsBooks(t, cfg, again)
-
-			// Where the ledger is gone too, whether it begins later or anew, the edges' word is taken, and that is told.
-			guesses := func() {
-				t.Helper()
-				r := w.start(cfg, w.deps(vfs.NewMem()))
-				w.awaitReplayed(r)
-				if n := valueOf(r.p.metrics.guessed); n < 4*12 {
-					t.Errorf("%v postbacks are counted as guessed", n)
-				}
-				r.stop()
-			}
-			deleteAll(t, w, schemas.TopicConversions)
-			guesses()
-			adm := kadm.NewClient(w.client)
-			if _, err := adm.DeleteTopic(t.Context(), schemas.TopicConversions); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := adm.CreateTopic(t.Context(), testPartitions, 1, nil, schemas.TopicConversions); err != nil {
-				t.Fatal(err)
-			}
-			guesses()
-		})
+	stamped := func(network, clickID string, units int64) {
+		pb := w.newPostback(clickID, "", events.Status_STATUS_APPROVED)
+		pb.Network, pb.PayoutMicros, pb.PayoutBaseMicros = network, units*schemas.Micros, units*schemas.Micros
+		pb.TxidScope = events.TxidScope_TXID_SCOPE_NETWORK
+		w.sendPostback(pb)
 	}
+	two := func(of func(network, clickID string, units int64)) {
+		for range 12 {
+			click := w.newClick()
+			w.sendClick(click)
+			of("usd", click.ClickId, 30)
+			of("af", click.ClickId, 8)
+		}
+	}
+	plain := func(network, clickID string, units int64) {
+		w.says(network, clickID, "", events.Status_STATUS_APPROVED, units)
+	}
+	fs := vfs.NewMem()
+	r := w.start(cfg, older(w.deps(fs), schemas.DecisionsByTransaction))
+	two(plain)
+	two(stamped)
+	w.done(r, cfg)
+	r.stop()
+	r = w.start(cfg, w.deps(fs))
+	two(plain)
+	two(stamped)
+	w.done(r, cfg)
+	deleteAll(t, w, schemas.TopicCycles)
+	two(plain)
+	w.done(r, cfg)
+	r.stop()
+	published, kept := w.publishedLedger(), contents(t, fs)
+
+	again := vfs.NewMem()
+	r = w.start(cfg, w.deps(again))
+	w.awaitReplayed(r)
+	if n := valueOf(r.p.metrics.guessed); n != 0 {
+		t.Errorf("%v postbacks were guessed", n)
+	}
+	r.stop()
+	sameContents(t, contents(t, again), kept)
+	sameLedger(t, w.publishedLedger(), published)
+	w.knowsItsBooks(t, cfg, again)
+
+	// Where the ledger is gone too, whether it begins later or anew, the edges' word is taken, and that is told.
+	guesses := func() {
+		t.Helper()
+		r := w.start(cfg, w.deps(vfs.NewMem()))
+		w.awaitReplayed(r)
+		if n := valueOf(r.p.metrics.guessed); n < 4*12 {
+			t.Errorf("%v postbacks are counted as guessed", n)
+		}
+		r.stop()
+	}
+	deleteAll(t, w, schemas.TopicConversions)
+	guesses()
+	adm := kadm.NewClient(w.client)
+	if _, err := adm.DeleteTopic(t.Context(), schemas.TopicConversions); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := adm.CreateTopic(t.Context(), testPartitions, 1, nil, schemas.TopicConversions); err != nil {
+		t.Fatal(err)
+	}
+	guesses()
 }
 
 func sameLedger(t *testing.T, got, want map[int32][][]byte) {

@@ -109,7 +109,7 @@ func (r *reading) unknownKey(at Place, path, name string, known []string) {
 			elsewhere, sections = append(elsewhere, k.Path), append(sections, k.Path[:dot])
 		}
 	}
-	if len(elsewhere) > 0 && len(elsewhere) <= 3 {
+	if len(elsewhere) > 0 && len(elsewhere) <= 4 {
 		r.problem(at, full, "unknown key; %q belongs in the section %s (%s)", name, strings.Join(sections, " or "), strings.Join(elsewhere, ", "))
 	} else {
 		r.problem(at, full, "unknown key; did you mean %q? Known here: %s", nearest(name, known), strings.Join(known, ", "))

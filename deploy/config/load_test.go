@@ -121,7 +121,7 @@ ops:
 		`:7:3: ingest.listn: unknown key; did you mean "listen"?`,
 		`:8:17: ingest.read_timeout: want a duration with its unit, such as 500ms, 30s, 5m, 12h or 30d, got "10"`,
 		`:9:33: ingest.trusted_proxies[1]: "nonsense" is neither a network`,
-		`:10:1: drain_timeout: unknown key; "drain_timeout" belongs in the section ops or ingest`,
+		`:10:1: drain_timeout: unknown key; "drain_timeout" belongs in the section ops or ingest or sink or outbound`,
 		`:11:6: log: want a section of keys, got one value`,
 		`:13:10: ops.listen: the key has no value`,
 		`TRIBUTARY_KAFKA_BROKER: unknown variable; did you mean TRIBUTARY_KAFKA_BROKERS?`,

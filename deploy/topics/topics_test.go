@@ -73,8 +73,8 @@ func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
 	if ms, _ := retention(t, ctx, admin, "acme.clicks"); ms != "3600000" {
 		t.Errorf("clicks are kept %s ms", ms)
 	}
-	if ms, _ := retention(t, ctx, admin, "acme.scored.conversions"); ms != "7776000000" {
-		t.Errorf("conversions are kept %s ms, want 90 days", ms)
+	if ms, _ := retention(t, ctx, admin, "acme.scored.anomalies"); ms != "2592000000" {
+		t.Errorf("anomalies are kept %s ms, want 30 days", ms)
 	}
 	s.Retention["clicks"], s.RetentionBytes = 2*time.Hour, 1<<20
 	if made, err = Ensure(ctx, admin, s); err != nil || len(made) != 0 {
@@ -102,13 +102,13 @@ func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
 	}
 	ownTime := "31536000000"
 	set := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &ownTime}}
-	if answers, err := admin.AlterTopicConfigs(ctx, set, schemas.TopicConversions); err != nil || answers[0].Err != nil {
+	if answers, err := admin.AlterTopicConfigs(ctx, set, schemas.TopicAnomalies); err != nil || answers[0].Err != nil {
 		t.Fatal(err, answers)
 	}
 	if _, err := Ensure(ctx, admin, s); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"scored.conversions retention.ms 31536000000 7776000000"}; !slices.Equal(told, want) {
+	if want := []string{"scored.anomalies retention.ms 31536000000 2592000000"}; !slices.Equal(told, want) {
 		t.Errorf("told of %q, want %q", told, want)
 	}
 }
@@ -175,7 +175,7 @@ func TestAddedPartitions(t *testing.T) {
 			t.Errorf("%s of another installation: %v", name, err)
 		}
 	}
-	add(3, "a.postbacks", "a.claims", "a.cycles")
+	add(3, "a.postbacks", "a.claims", "a.cycles", "a.scored.conversions")
 	for name, err := range both(s) {
 		if !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "set kafka.partitions to 3") {
 			t.Errorf("%s: %v", name, err)
