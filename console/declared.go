@@ -16,9 +16,6 @@ import (
 // A Declared thing is an entry of the catalog, under the names of the configuration; secrets are redacted.
 type Declared map[string]any
 
-// catalogKinds are the lists of the catalog that can be seen.
-var catalogKinds = []string{"campaigns", "sources", "landings", "offers", "networks"}
-
 // plainOf is a value of the configuration as JSON has it.
 func plainOf[T any](items []T) ([]Declared, error) {
 	text, err := yaml.Marshal(items) // which redacts secrets

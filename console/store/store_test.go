@@ -55,7 +55,7 @@ func must[T any](t *testing.T) func(T, error) T {
 var postgresDSN, whyNot string
 
 func TestMain(m *testing.M) {
-	end := func() {}
+	var end func()
 	postgresDSN, end, whyNot = startPostgres()
 	code := m.Run()
 	end()

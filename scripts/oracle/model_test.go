@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestMutantsApply(t *testing.T) {
 		case m.What == "":
 			t.Errorf("%s: it says nothing of itself", m.Name)
 		case m.Test == nil && (m.Seeds < 1 || !inPipeline(m.Path)):
-			t.Errorf("%s: it needs seeds and a path in attributor, processor or sink, or a test", m.Name)
+			t.Errorf("%s: it needs seeds and a path in attributor, catalog, ingest, processor or sink, or a test", m.Name)
 		case m.Test != nil && (m.Seeds != 0 || m.Test.Package == "" || m.Test.Run == ""):
 			t.Errorf("%s: its test needs a package and a name, and no seeds", m.Name)
 		}
@@ -151,5 +152,5 @@ func TestCompare(t *testing.T) {
 
 func inPipeline(path string) bool {
 	folder, _, _ := strings.Cut(path, "/")
-	return folder == "attributor" || folder == "processor" || folder == "sink"
+	return slices.Contains([]string{"attributor", "catalog", "ingest", "processor", "sink"}, folder)
 }

@@ -31,7 +31,7 @@ import (
 )
 
 var (
-	benchSeconds = flag.Duration("bench-for", 0, "how long TestBenchOutbound sends at each rate; 0: it is skipped")
+	benchFor     = flag.Duration("bench-for", 0, "how long TestBenchOutbound sends at each rate; 0: it is skipped")
 	benchWaiting = flag.Int("bench-waiting", 5_000_000, "how many requests wait in TestBenchOutbound")
 )
 
@@ -93,7 +93,7 @@ func request(destination string, n int, now time.Time) []byte {
 
 // TestBenchOutbound measures the deliverer with an in-process broker and receivers on loopback, all in this process, and prints figures.
 func TestBenchOutbound(t *testing.T) {
-	if *benchSeconds == 0 {
+	if *benchFor == 0 {
 		t.Skip("-bench-for is not set: see make bench-outbound")
 	}
 	r := new(receiver)
@@ -135,7 +135,7 @@ func TestBenchOutbound(t *testing.T) {
 	n := 0
 	feed := func(rate int, healthy bool) (sent int) {
 		begin := time.Now()
-		for time.Since(begin) < *benchSeconds {
+		for time.Since(begin) < *benchFor {
 			due := int(time.Since(begin).Seconds() * float64(rate))
 			for ; sent < due; sent++ {
 				i := n % 100
@@ -227,7 +227,7 @@ func bareLoop(t *testing.T, base string, calls int) (cpuMicros float64) {
 
 // TestBenchWaiting measures memory and a restart with millions of requests that wait, of destinations that are paused.
 func TestBenchWaiting(t *testing.T) {
-	if *benchSeconds == 0 {
+	if *benchFor == 0 {
 		t.Skip("-bench-for is not set: see make bench-outbound")
 	}
 	dir := t.TempDir()

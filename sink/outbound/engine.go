@@ -70,8 +70,6 @@ type Engine struct {
 	mu     sync.Mutex
 	lanes  map[int32]*lane
 	joined bool
-	// killed: a test ends it as kill -9 does.
-	killed bool
 }
 
 // New checks the configuration and makes an Engine without connecting to anything.

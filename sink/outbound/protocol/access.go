@@ -305,6 +305,7 @@ func sign1(d *destination.Destination, call *Call) error {
 	if err != nil {
 		return err
 	}
+	defer answer.Body.Close()
 	call.Header.Set("Authorization", answer.Request.Header.Get("Authorization"))
 	return nil
 }

@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,8 +113,8 @@ func (microsoft) Judge(_ *destination.Destination, reqs []*events.OutboundReques
 	}
 	err := readJSON(answer, &said)
 	if answer.Status/100 != 2 {
-		for _, e := range append(append(said.Errors, said.Operation...), said.BatchErrors...) {
-			v := e.verdict()
+		if errs := slices.Concat(said.Errors, said.Operation, said.BatchErrors); len(errs) > 0 {
+			v := errs[0].verdict()
 			v.RetryAfter = max(v.RetryAfter, retryAfter(answer))
 			if v.Outcome == Refused {
 				return wholeCall(reqs, answer, v.Reason)
