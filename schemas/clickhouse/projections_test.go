@@ -23,6 +23,8 @@ type dying struct {
 	driver.Conn
 	died map[string]bool
 	dead bool
+	// sparing: of three statements it dies after one.
+	sparing bool
 }
 
 var (
@@ -43,7 +45,11 @@ func (d *dying) Exec(ctx context.Context, query string, arguments ...any) error 
 	if d.died[what] || alike.MatchString(what) {
 		return nil
 	}
-	d.died[what], d.dead = true, true
+	d.died[what] = true
+	if d.sparing && len(d.died)%3 != 0 {
+		return nil
+	}
+	d.dead = true
 	return errDied
 }
 
@@ -150,21 +156,23 @@ func TestProjectionsUpgrade(t *testing.T) {
 	}
 	var told []string
 	died := map[string]bool{}
+	kills := 0
 	for {
-		r := whole(&dying{Conn: conn, died: died}, DefaultDatabase)
+		r := whole(&dying{Conn: conn, died: died, sparing: !*everyVersion}, DefaultDatabase)
 		r.progress = func(p Progress) { told = append(told, p.What) }
 		_, err := r.bring(ctx, all)
 		if err == nil {
 			break
 		}
 		if !errors.Is(err, errDied) {
-			t.Fatalf("after %d kills: %v", len(died), err)
+			t.Fatalf("after %d kills: %v", kills, err)
 		}
+		kills++
 	}
-	if len(died) < 50 {
-		t.Errorf("the migration was killed %d times, want more", len(died))
+	if kills < 35 {
+		t.Errorf("the migration was killed %d times, want more", kills)
 	}
-	t.Logf("killed %d times", len(died))
+	t.Logf("killed %d times", kills)
 	for view, got := range figures(t, conn, lacking) {
 		if got != old[view] {
 			t.Errorf("%s shows\n%.3000s\nbefore\n%.3000s", view, got, old[view])
