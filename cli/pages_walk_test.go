@@ -28,7 +28,7 @@ type exception struct {
 
 var notTyped = []exception{
 	{
-		"", regexp.MustCompile(`^make `), 25,
+		"", regexp.MustCompile(`^make `), 26,
 		"builds, or takes minutes: CI runs the targets by themselves, and TestAdvisedPagesAndTargetsExist holds their names",
 	},
 	{

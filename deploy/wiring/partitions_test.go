@@ -78,7 +78,7 @@ func TestAddedPartitions(t *testing.T) {
 		t.Error("the log says nothing")
 	}
 	u.end()
-	refuses(t, "unequal numbers", dir, c.file, "clicks has 5, the configuration says 4; clicks, postbacks, claims, cycles must have equal numbers")
+	refuses(t, "unequal numbers", dir, c.file, "clicks has 5, the configuration says 4; clicks, postbacks, claims, cycles, scored.conversions must have equal numbers")
 	other := startLogged(t, t.TempDir(), c.file, zap.NewNop(), "kafka.topic_prefix=new.", "clickhouse.database=new")
 	_, clickID := other.click("summer")
 	if got := other.postback(clickID, "n1"); got != "accepted" || !strings.HasPrefix(other.query("SELECT 1"), "1") {
