@@ -113,13 +113,13 @@ the last try came to. The figures are ClickHouse's, about a second old.`,
 					return nil
 				}
 				t := table.NewWriter()
-				t.AppendHeader(table.Row{"destination", "state", "told", "refused", "failed tries", "waiting", "last", "outcome", "reason"})
+				t.AppendHeader(table.Row{"destination", "state", "told", "not told", "failed tries", "waiting", "last", "outcome", "reason"})
 				for _, s := range list {
 					last := ""
 					if !s.Last.IsZero() {
 						last = s.Last.UTC().Format(time.RFC3339)
 					}
-					t.AppendRow(table.Row{s.Destination, terminal.Shown(s.State, 40), s.Told, s.Refused, s.Failed, s.Waiting, last, s.LastOutcome, terminal.Shown(s.LastReason, 40)})
+					t.AppendRow(table.Row{s.Destination, terminal.Shown(s.State, 40), s.Told, s.NotTold, s.Failed, s.Waiting, last, s.LastOutcome, terminal.Shown(s.LastReason, 40)})
 				}
 				_, err = fmt.Fprintln(env.stdout, t.Render())
 				return err

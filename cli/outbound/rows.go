@@ -14,10 +14,10 @@ import (
 type Summary struct {
 	Destination string    `json:"destination"`
 	State       string    `json:"state"`
-	Told        uint64    `json:"told"`    // delivered in the period
-	Refused     uint64    `json:"refused"` // refused, expired, capped or skipped in the period
-	Failed      uint64    `json:"failed"`  // tries in the period that failed
-	Waiting     uint64    `json:"waiting"` // requests that were tried and wait for another try
+	Told        uint64    `json:"told"`     // delivered in the period
+	NotTold     uint64    `json:"not_told"` // refused, expired, capped or skipped in the period
+	Failed      uint64    `json:"failed"`   // tries in the period that failed
+	Waiting     uint64    `json:"waiting"`  // requests that were tried and wait for another try
 	Last        time.Time `json:"last"`
 	LastOutcome string    `json:"last_outcome"`
 	LastReason  string    `json:"last_reason"`
@@ -35,7 +35,7 @@ GROUP BY destination ORDER BY destination`, database, int64(period.Seconds())))
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var s Summary
-		if err := rows.Scan(&s.Destination, &s.Told, &s.Refused, &s.Failed, &s.Waiting, &s.Last, &s.LastOutcome, &s.LastReason); err != nil {
+		if err := rows.Scan(&s.Destination, &s.Told, &s.NotTold, &s.Failed, &s.Waiting, &s.Last, &s.LastOutcome, &s.LastReason); err != nil {
 			return nil, err
 		}
 		list = append(list, s)
