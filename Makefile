@@ -235,11 +235,11 @@ baseline: ## Take the events as they are now for what later changes must not bre
 	cd schemas && $(BUF) build -o baseline.binpb
 
 # Beside those that wait for their own faults and starts goes what only computes. Chaos on Apache Kafka has both processors busy.
-CI_STEPS := ci-lint lint-generated test ci-race ci-kafka ci-chaos ci-oracle+ci-chaos-up upgrade-build+ci-chaos-power upgrade ci-demo
+CI_STEPS := ci-lint lint-generated test ci-kafka ci-chaos ci-oracle+ci-chaos-up upgrade-build+ci-chaos-power upgrade ci-demo
 
 # Lint vets all; what `go test` would vet of it is not looked through again, and nobody debugs these binaries: without DWARF they link in half the time.
 .PHONY: ci
-ci: ## What CI runs: lint, all tests, those of the core with the race detector, oracle, chaos, an upgrade, a short demo
+ci: ## What CI runs: lint, all tests, the suite on Apache Kafka, oracle, chaos, an upgrade, a short demo
 	@GOTESTFLAGS='-vet=off -ldflags=-w $(GOTESTFLAGS)' scripts/steps $(CI_STEPS)
 
 .PHONY: ci-lint
