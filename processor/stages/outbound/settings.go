@@ -94,7 +94,7 @@ type target struct {
 	since
 }
 
-// since is when a destination was declared: in the stream's time, and as the how manieth declaration. What came before is not told. The
+// since is when a destination was declared: in the stream's time, and by its number among all declarations. What came before is not told. The
 // time alone would not do, for it stands still while nothing is read; the number alone counts what is read, not what was decided.
 type since struct {
 	ms         int64
