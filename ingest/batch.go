@@ -253,7 +253,7 @@ func (e *Edge) sent(t topic, key, id string, event message) *delivery {
 	return d
 }
 
-// nameOf is the transaction ID of a line that has none, where each such line is a conversion of its own: its content, and the
+// nameOf is the transaction ID of a line that has none, where each such line is a conversion of its own: its content, and
 // its number among those of its kind. So the same upload sent twice counts once, and two equal lines of it count twice.
 func (u *upload) nameOf(raw []byte) string {
 	sum := sha256.Sum256(raw)
